@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/atomic.h"
+
+/* Critical sections last well under a microsecond: a running owner is through
+ * within these many pauses. After that it was descheduled or is dead. */
+enum { SPINS = 128 };
+
+/* How often a waiter looks whether the owner lives. */
+enum { ALIVE_FIRST_US = 20, ALIVE_EVERY_US = 400 };
+
+/* Start time of a process in clock ticks since boot, or 0: field 22 of its
+ * stat file, counted after the command's closing parenthesis, because the
+ * command may hold anything. */
+static uint64_t
+start_time(pid_t pid)
+{
+    char path[40], buf[1024], *p;
+    ssize_t n;
+    int fd, field;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+
+    n = read(fd, buf, sizeof(buf) - 1);
+    close(fd);
+    if (n <= 0) {
+        return 0;
+    }
+    buf[n] = '\0';
+
+    p = strrchr(buf, ')');
+    for (field = 2; p != NULL && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+
+    return p == NULL ? 0 : strtoull(p + 1, NULL, 10);
+}
+
+uint64_t
+owner_of(pid_t pid)
+{
+    if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH)) {
+        return 0;
+    }
+
+    return (uint64_t) pid << 32 | (start_time(pid) & 0xffffffffu);
+}
+
+uint64_t
+owner_self(void)
+{
+    return owner_of(getpid());
+}
+
+bool
+owner_alive(uint64_t word)
+{
+    pid_t pid = owner_pid(word);
+    uint64_t start;
+
+    if (pid <= 0) {
+        return false;
+    }
+
+    if (kill(pid, 0) != 0 && errno == ESRCH) {
+        return false;
+    }
+
+    /* A start time that cannot be read (hidden /proc) proves nothing. */
+    start = start_time(pid) & 0xffffffffu;
+
+    return start == 0 || start == (word & 0xffffffffu);
+}
+
+static uint64_t
+now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+}
+
+/* The owner may have died: takes the lock over if so. */
+static bool
+take_over(struct owner_word *lock, uint64_t owner, uint64_t self)
+{
+    return owner != 0 && owner != self && !owner_alive(owner)
+           && atomic_cas(&lock->word, owner, self);
+}
+
+static enum lock_result
+wait_for(struct owner_word *lock, uint64_t self, unsigned wait_us)
+{
+    uint64_t start = now_us(), check = ALIVE_FIRST_US, owner, waited;
+
+    for ( ;; ) {
+        sched_yield();
+
+        owner = atomic_load(&lock->word);
+        if (owner == 0 && atomic_cas(&lock->word, 0, self)) {
+            return LOCK_TAKEN;
+        }
+
+        waited = now_us() - start;
+        if (waited >= check) {
+            if (take_over(lock, owner, self)) {
+                return LOCK_RECOVERED;
+            }
+            check = waited + ALIVE_EVERY_US;
+        }
+
+        if (waited >= wait_us) {
+            return take_over(lock, owner, self) ? LOCK_RECOVERED : LOCK_BUSY;
+        }
+    }
+}
+
+enum lock_result
+lock_take(struct owner_word *lock, uint64_t self, unsigned wait_us)
+{
+    int i;
+
+    if (atomic_cas(&lock->word, 0, self)) {
+        return LOCK_TAKEN;
+    }
+
+    for (i = 0; i < SPINS; i++) {
+        atomic_pause();
+        if (atomic_load(&lock->word) == 0
+            && atomic_cas(&lock->word, 0, self))
+        {
+            return LOCK_TAKEN;
+        }
+    }
+
+    return wait_for(lock, self, wait_us);
+}
+
+void
+lock_drop(struct owner_word *lock)
+{
+    atomic_release(&lock->word, 0);
+}

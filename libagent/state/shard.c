@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shard.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../base/atomic.h"
+#include "../base/crash.h"
+#include "lock.h"
+
+enum {
+    /* One entry for this many bytes of shard: records of users with a few
+     * events take 64 to 128 bytes, so the index is about three quarters full
+     * when the heap is. */
+    BYTES_PER_ENTRY = 84,
+    CANDIDATE_BUCKETS = 4,         /* looked at to find a victim */
+    ALLOC_TRIES = 64,              /* victims for one allocation */
+    MAX_CHAIN = 65536,             /* chunks of a record: ends any loop */
+    STAMP_BITS = 15,
+    STAMP_MASK = (1 << STAMP_BITS) - 1,
+    ESTABLISHED = 1 << STAMP_BITS
+};
+
+static shard_entry *
+buckets_of(const struct shard *shard)
+{
+    return (shard_entry *) (void *)
+           ((char *) (uintptr_t) shard + sizeof(struct shard));
+}
+
+void
+shard_init(struct shard *shard, uint64_t shard_size)
+{
+    uint32_t entries = (uint32_t) (shard_size / BYTES_PER_ENTRY);
+    uint64_t index_size, first;
+
+    shard->n_buckets = entries / SHARD_WAYS;
+    index_size = (uint64_t) shard->n_buckets * SHARD_WAYS
+                 * sizeof(shard_entry);
+    first = (sizeof(struct shard) + index_size + ZONE_PAGE - 1) / ZONE_PAGE;
+
+    heap_init(shard, shard_size, (uint32_t) first);
+}
+
+bool
+shard_sound(const struct shard *shard, uint64_t shard_size)
+{
+    return shard->n_pages == shard_size / ZONE_PAGE
+           && shard->n_pages <= SHARD_MAX_PAGES
+           && shard->first_page < shard->n_pages
+           && shard->n_buckets > CANDIDATE_BUCKETS
+           && sizeof(struct shard) + (uint64_t) shard->n_buckets * SHARD_WAYS
+              * sizeof(shard_entry)
+              <= (uint64_t) shard->first_page * ZONE_PAGE;
+}
+
+/* Maps 32 random bits to 0..n-1 without a division. */
+static uint32_t
+scale(uint32_t random, uint32_t n)
+{
+    return (uint32_t) ((uint64_t) random * n >> 32);
+}
+
+struct shard *
+shard_of(const struct zone *zone, const uint64_t key[static 2])
+{
+    return zone_shard(zone, scale((uint32_t) (key[1] >> 32),
+                                  zone->header->n_shards));
+}
+
+static shard_entry *
+bucket(const struct shard *shard, const uint64_t key[static 2], int which)
+{
+    uint32_t random = (uint32_t) (which == 0 ? key[0] : key[0] >> 32);
+
+    return buckets_of(shard)
+           + (uint64_t) scale(random, shard->n_buckets) * SHARD_WAYS;
+}
+
+void
+shard_prefetch(const struct zone *zone, const uint64_t key[static 2])
+{
+    __builtin_prefetch(bucket(shard_of(zone, key), key, 0), 1);
+}
+
+static uint16_t
+fingerprint(const uint64_t key[static 2])
+{
+    return (uint16_t) key[1];
+}
+
+static uint16_t
+entry_fingerprint(shard_entry entry)
+{
+    return (uint16_t) (entry >> 48);
+}
+
+uint32_t
+shard_offset(shard_entry entry)
+{
+    return (uint32_t) entry;
+}
+
+static uint32_t
+stamp_of(const struct zone *zone, int64_t time_ms)
+{
+    return (uint32_t) ((uint64_t) time_ms / zone->header->stamp_ms)
+           & STAMP_MASK;
+}
+
+/* Age in stamps; what lies ahead of now counts as new. */
+static uint32_t
+age_of(shard_entry entry, uint32_t now)
+{
+    uint32_t age = (now - (uint32_t) (entry >> 32)) & STAMP_MASK;
+
+    return age > STAMP_MASK / 2 ? 0 : age;
+}
+
+static bool
+is_quiet(const struct zone *zone, shard_entry entry, uint32_t now)
+{
+    uint64_t horizon = (uint64_t) zone->horizon_ms / zone->header->stamp_ms
+                       + 2;
+
+    return horizon < STAMP_MASK / 2 && age_of(entry, now) > horizon;
+}
+
+bool
+shard_lock(struct zone *zone, struct shard *shard, unsigned wait_us)
+{
+    switch (lock_take(&shard->lock, zone->self, wait_us)) {
+
+    case LOCK_TAKEN:
+        return true;
+
+    case LOCK_RECOVERED:
+        zone->counters[INTENT_C_LOCKS_RECOVERED]++;
+        shard_repair(zone, shard);
+        return true;
+
+    case LOCK_BUSY:
+        break;
+    }
+
+    zone->counters[INTENT_C_LOCKS_BUSY]++;
+
+    return false;
+}
+
+void
+shard_unlock(struct shard *shard)
+{
+    lock_drop(&shard->lock);
+}
+
+static void
+drop_damaged(struct zone *zone, shard_entry *entry)
+{
+    atomic_store(entry, 0);
+    zone->counters[INTENT_C_RECORDS_DAMAGED]++;
+}
+
+struct record *
+shard_find(struct zone *zone, struct shard *shard,
+           const uint64_t key[static 2], shard_entry **entry)
+{
+    uint16_t print = fingerprint(key);
+    struct record *record;
+    shard_entry *e;
+    int which, way;
+
+    for (which = 0; which < 2; which++) {
+        e = bucket(shard, key, which);
+
+        for (way = 0; way < SHARD_WAYS; way++, e++) {
+            if (*e == 0 || entry_fingerprint(*e) != print) {
+                continue;
+            }
+
+            if (heap_slot_size(shard, shard_offset(*e)) < sizeof(*record)) {
+                drop_damaged(zone, e);
+                continue;
+            }
+
+            record = heap_at(shard, shard_offset(*e));
+            if (record->key[0] == key[0] && record->key[1] == key[1]) {
+                *entry = e;
+                return record;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+struct chunk *
+shard_chunk(const struct shard *shard, uint32_t next, uint32_t *size)
+{
+    *size = next == 0 ? 0 : heap_slot_size(shard, next);
+
+    return *size < sizeof(struct chunk) ? NULL : heap_at(shard, next);
+}
+
+void
+shard_release(struct zone *zone, struct shard *shard, uint32_t offset,
+              bool chunks)
+{
+    uint32_t next = 0, size;
+    const struct record *record;
+    const struct chunk *chunk;
+    int i;
+
+    (void) zone;
+
+    if (chunks && heap_slot_size(shard, offset) == HEAP_MAX_SLOT) {
+        record = heap_at(shard, offset);
+        next = record->next;
+    }
+    heap_free(shard, offset);
+
+    for (i = 0; i < MAX_CHAIN; i++) {
+        chunk = shard_chunk(shard, next, &size);
+        if (chunk == NULL) {
+            break;
+        }
+        offset = next;
+        next = chunk->next;
+        heap_free(shard, offset);
+    }
+}
+
+void
+shard_erase(struct zone *zone, struct shard *shard, shard_entry *entry)
+{
+    uint32_t offset = shard_offset(*entry);
+
+    /* Unreachable first: a death in between only leaks until the repair. */
+    atomic_store(entry, 0);
+    atomic_order();
+    CRASH_POINT("shard-unlinked");
+    shard_release(zone, shard, offset, true);
+    if (shard->records != 0) {
+        shard->records--;
+    }
+}
+
+/* The better victim of two: newcomers before the established, then the one
+ * that was active longer ago. */
+static bool
+rather(shard_entry a, shard_entry b, uint32_t now)
+{
+    bool a_old = (a >> 32 & ESTABLISHED) != 0;
+    bool b_old = (b >> 32 & ESTABLISHED) != 0;
+
+    return a_old != b_old ? !a_old : age_of(a, now) > age_of(b, now);
+}
+
+static void
+evict(struct zone *zone, struct shard *shard, shard_entry *entry, uint32_t now)
+{
+    zone->counters[is_quiet(zone, *entry, now) ? INTENT_C_EVICTED_QUIET
+                                               : INTENT_C_EVICTED_FULL]++;
+    shard_erase(zone, shard, entry);
+}
+
+shard_entry *
+shard_place(struct zone *zone, struct shard *shard,
+            const uint64_t key[static 2], int64_t now_ms)
+{
+    uint32_t now = stamp_of(zone, now_ms);
+    shard_entry *e, *victim = NULL;
+    int which, way;
+
+    for (which = 0; which < 2; which++) {
+        e = bucket(shard, key, which);
+
+        for (way = 0; way < SHARD_WAYS; way++, e++) {
+            if (*e == 0) {
+                return e;
+            }
+            if (is_quiet(zone, *e, now)) {
+                evict(zone, shard, e, now);
+                return e;
+            }
+            if (victim == NULL || rather(*e, *victim, now)) {
+                victim = e;
+            }
+        }
+    }
+
+    if (zone->grow) {
+        return NULL;
+    }
+    evict(zone, shard, victim, now);
+
+    return victim;
+}
+
+/* The best victim in the buckets at the sweep's place, which moves on. */
+static shard_entry *
+find_victim(struct zone *zone, struct shard *shard, const shard_entry *keep,
+            uint32_t now)
+{
+    shard_entry *e, *victim = NULL;
+    uint32_t i, way;
+
+    for (i = 0; i < shard->n_buckets; i++) {
+        if (i >= CANDIDATE_BUCKETS && victim != NULL) {
+            break;
+        }
+
+        e = buckets_of(shard)
+            + shard->sweep++ % shard->n_buckets * SHARD_WAYS;
+
+        for (way = 0; way < SHARD_WAYS; way++, e++) {
+            if (*e == 0 || e == keep) {
+                continue;
+            }
+            if (is_quiet(zone, *e, now)) {
+                return e;
+            }
+            if (victim == NULL || rather(*e, *victim, now)) {
+                victim = e;
+            }
+        }
+    }
+
+    return victim;
+}
+
+uint32_t
+shard_alloc(struct zone *zone, struct shard *shard, uint32_t size,
+            const shard_entry *keep, int64_t now_ms)
+{
+    uint32_t now = stamp_of(zone, now_ms), offset;
+    shard_entry *victim;
+    int tries;
+
+    offset = heap_alloc(shard, size);
+
+    for (tries = 0; offset == 0 && tries < ALLOC_TRIES; tries++) {
+        if (zone->grow || heap_class_size(size) == 0) {
+            return 0;
+        }
+        victim = find_victim(zone, shard, keep, now);
+        if (victim == NULL) {
+            return 0;
+        }
+        evict(zone, shard, victim, now);
+        offset = heap_alloc(shard, size);
+    }
+
+    return offset;
+}
+
+static uint64_t
+stamped(const struct zone *zone, shard_entry old, int64_t time_ms)
+{
+    uint32_t new = stamp_of(zone, time_ms);
+
+    if (old == 0) {
+        return new;
+    }
+    if (age_of(old, new) == 0) {
+        new = (uint32_t) (old >> 32) & STAMP_MASK;
+    }
+
+    return new | ESTABLISHED;
+}
+
+void
+shard_publish(struct zone *zone, struct shard *shard, shard_entry *entry,
+              const uint64_t key[static 2], uint32_t offset, int64_t time_ms)
+{
+    if (*entry == 0) {
+        shard->records++;
+    }
+
+    CRASH_POINT("shard-before-publish");
+    atomic_order();
+    atomic_store(entry, (uint64_t) fingerprint(key) << 48
+                        | stamped(zone, *entry, time_ms) << 32 | offset);
+    atomic_order();
+    CRASH_POINT("shard-after-publish");
+}
+
+void
+shard_touch(struct zone *zone, shard_entry *entry, int64_t time_ms)
+{
+    uint64_t stamp = stamped(zone, *entry, time_ms);
+    shard_entry new = (*entry & 0xffff0000ffffffffull) | stamp << 32;
+
+    /* Written only where it changes: the line stays shared otherwise. */
+    if (new != *entry) {
+        atomic_store(entry, new);
+    }
+}
+
+unsigned
+shard_sweep(struct zone *zone, struct shard *shard, unsigned buckets,
+            int64_t now_ms)
+{
+    uint32_t now = stamp_of(zone, now_ms);
+    unsigned dropped = 0, way;
+    shard_entry *e;
+
+    for (/* void */; buckets > 0; buckets--) {
+        e = buckets_of(shard)
+            + shard->sweep++ % shard->n_buckets * SHARD_WAYS;
+
+        for (way = 0; way < SHARD_WAYS; way++, e++) {
+            if (*e != 0 && is_quiet(zone, *e, now)) {
+                evict(zone, shard, e, now);
+                dropped++;
+            }
+        }
+    }
+
+    return dropped;
+}
+
+int
+shard_each(struct zone *zone, struct shard *shard,
+           int (*visit)(void *arg, struct shard *shard, shard_entry *entry,
+                        struct record *record),
+           void *arg)
+{
+    uint64_t i, n = (uint64_t) shard->n_buckets * SHARD_WAYS;
+    shard_entry *e = buckets_of(shard);
+    int rc = 0;
+
+    for (i = 0; i < n && rc == 0; i++, e++) {
+        if (*e == 0) {
+            continue;
+        }
+        if (heap_slot_size(shard, shard_offset(*e)) < sizeof(struct record)) {
+            drop_damaged(zone, e);
+            continue;
+        }
+        rc = visit(arg, shard, e, heap_at(shard, shard_offset(*e)));
+    }
+
+    return rc;
+}
+
+/* Marks a record and its chunks; false when the record itself is nothing.
+ * Only the largest slots have chunks, so most records need not be touched. A
+ * chain that goes wrong is cut where it does. */
+static bool
+mark_record(struct shard *shard, shard_entry entry)
+{
+    uint32_t offset = shard_offset(entry), *next, size;
+    struct record *record;
+    struct chunk *chunk;
+
+    if (!heap_mark(shard, offset)) {
+        return false;
+    }
+    if (heap_slot_size(shard, offset) < HEAP_MAX_SLOT) {
+        return true;
+    }
+
+    record = heap_at(shard, offset);
+    for (next = &record->next; *next != 0; next = &chunk->next) {
+        if (!heap_mark(shard, *next)) {
+            *next = 0;
+            break;
+        }
+        chunk = shard_chunk(shard, *next, &size);
+    }
+
+    return true;
+}
+
+void
+shard_repair(struct zone *zone, struct shard *shard)
+{
+    uint64_t i, n = (uint64_t) shard->n_buckets * SHARD_WAYS;
+    shard_entry *e = buckets_of(shard);
+
+    heap_mark_begin(shard);
+    shard->records = 0;
+
+    for (i = 0; i < n; i++, e++) {
+        if (*e == 0) {
+            continue;
+        }
+        if (!mark_record(shard, *e)) {
+            drop_damaged(zone, e);
+            continue;
+        }
+        shard->records++;
+    }
+
+    heap_mark_end(shard);
+}

@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "zone.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/atomic.h"
+#include "../base/error.h"
+#include "lane.h"
+#include "lock.h"
+#include "shard.h"
+
+enum {
+    MIN_LANE_SIZE = 128 << 10,     /* twice the largest record */
+    MAX_LANE_SIZE = 4 << 20,
+    MIN_SHARD_SIZE = 1 << 20,
+    DEFAULT_LANES = 64,            /* two generations of 32 workers */
+    REGISTRY_WAIT_US = 100000,
+    STAMP_MIN_MS = 60000,
+    MAKING_WAIT_MS = 1000
+};
+
+_Static_assert(MIN_LANE_SIZE >= 2 * (LANE_MAX_RECORD + 64)
+               || MIN_LANE_SIZE / 2 >= LANE_MAX_RECORD,
+               "a ring holds the largest record");
+
+static uint64_t
+round_up(uint64_t n, uint64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+static int
+random_fill(void *to, size_t len)
+{
+    return getrandom(to, len, 0) == (ssize_t) len ? 0 : -EIO;
+}
+
+/* Where everything goes in a zone of params->size bytes. Lanes and popularity
+ * get at most an eighth each, shards the rest. */
+static int
+plan_layout(struct zone_header *h, const struct zone_params *params)
+{
+    uint64_t eighth = params->size / 8, at, per_lane;
+
+    h->size = params->size;
+    h->n_lanes = params->lanes != 0 ? params->lanes : DEFAULT_LANES;
+
+    if (params->no_lanes) {
+        h->n_lanes = 0;
+
+    } else if (params->lane_size != 0) {
+        h->lane_size = round_up(params->lane_size, 64);
+
+    } else {
+        if (params->lanes == 0) {
+            while (h->n_lanes > 2 && eighth / h->n_lanes < MIN_LANE_SIZE) {
+                h->n_lanes /= 2;
+            }
+        }
+        per_lane = eighth / h->n_lanes / ZONE_PAGE * ZONE_PAGE;
+        h->lane_size = per_lane < MIN_LANE_SIZE ? MIN_LANE_SIZE
+                       : per_lane > MAX_LANE_SIZE ? MAX_LANE_SIZE : per_lane;
+    }
+
+    if (h->n_lanes > ZONE_MAX_LANES
+        || (h->n_lanes != 0 && (h->lane_size < MIN_LANE_SIZE
+                                || h->lane_size > UINT32_MAX)))
+    {
+        return -EINVAL;
+    }
+
+    h->slots_at = ZONE_PAGE;
+    at = h->slots_at + h->n_lanes * sizeof(struct lane_slot);
+    h->account_at = at = round_up(at, 64);
+    h->rings_at = at = round_up(at + sizeof(struct account), ZONE_PAGE);
+    at += h->n_lanes * h->lane_size;
+    h->popularity_at = at = round_up(at, ZONE_PAGE);
+    h->popularity_size = params->popularity_size < eighth
+                         ? params->popularity_size : eighth;
+    at += h->popularity_size;
+    h->shards_at = at = round_up(at, ZONE_PAGE);
+
+    h->shard_size = SHARD_MAX_SIZE;
+    if (at > params->size || (params->size - at) / SHARD_MAX_SIZE < 16) {
+        h->shard_size = MIN_SHARD_SIZE;
+    }
+    if (at > params->size || params->size - at < h->shard_size) {
+        return -ENOSPC;
+    }
+    h->n_shards = (uint32_t) ((params->size - at) / h->shard_size);
+
+    return 0;
+}
+
+uint64_t
+zone_min_size(const struct zone_params *params)
+{
+    struct zone_params p = *params;
+    struct zone_header h;
+
+    for (p.size = MIN_SHARD_SIZE; /* void */; p.size += MIN_SHARD_SIZE) {
+        memset(&h, 0, sizeof(h));
+        if (plan_layout(&h, &p) != -ENOSPC) {
+            return p.size;
+        }
+    }
+}
+
+/* Writes the header; `ready` last, which is what others wait for. */
+static int
+initialise(struct zone *zone, const struct zone_params *params, int64_t now_ms)
+{
+    struct zone_header *h = zone->header;
+    uint32_t i;
+    int rc;
+
+    rc = plan_layout(h, params);
+    if (rc != 0) {
+        return rc;
+    }
+
+    if (random_fill(h->hash_key, sizeof(h->hash_key)) != 0
+        || random_fill(h->stream_key, sizeof(h->stream_key)) != 0
+        || random_fill(&h->boot, sizeof(h->boot)) != 0)
+    {
+        return -EIO;
+    }
+
+    h->version = ZONE_VERSION;
+    h->header_size = sizeof(*h);
+    h->created_ms = now_ms;
+
+    /* Stamps are compared modulo 2^15: a quarter of that range must cover
+     * the longest time that matters. */
+    h->stamp_ms = (uint64_t) params->horizon_ms / (1 << 13);
+    if (h->stamp_ms < STAMP_MIN_MS) {
+        h->stamp_ms = STAMP_MIN_MS;
+    }
+
+    for (i = 0; i < ZONE_MAX_DATASETS; i++) {
+        h->datasets[i].watermark_ms = INT64_MIN;
+    }
+    for (i = 0; i < h->n_shards; i++) {
+        shard_init(zone_shard(zone, i), h->shard_size);
+    }
+
+    h->magic = ZONE_MAGIC;
+    atomic_release(&h->ready, ZONE_MAGIC);
+
+    return 0;
+}
+
+/* Whether the header describes sections that lie inside the file. */
+static bool
+header_sound(const struct zone_header *h, uint64_t size)
+{
+    uint64_t lanes = (uint64_t) h->n_lanes * h->lane_size;
+
+    return h->header_size == sizeof(*h) && h->size == size
+           && h->n_lanes <= ZONE_MAX_LANES && h->lane_size <= UINT32_MAX
+           && (h->n_lanes == 0 || h->lane_size >= MIN_LANE_SIZE)
+           && h->lane_size % 8 == 0 && h->slots_at == ZONE_PAGE
+           && h->account_at % 64 == 0 && h->account_at >= h->slots_at
+              + h->n_lanes * sizeof(struct lane_slot)
+           && h->account_at <= size && h->rings_at % ZONE_PAGE == 0
+           && h->rings_at >= h->account_at + sizeof(struct account)
+           && h->rings_at <= size && h->popularity_at % ZONE_PAGE == 0
+           && h->popularity_at <= size
+           && h->popularity_at - h->rings_at >= lanes
+           && h->popularity_at >= h->rings_at
+           && h->shards_at % ZONE_PAGE == 0 && h->shards_at <= size
+           && h->shards_at >= h->popularity_at
+           && h->shards_at - h->popularity_at >= h->popularity_size
+           && (h->shard_size == SHARD_MAX_SIZE
+               || h->shard_size == MIN_SHARD_SIZE)
+           && h->n_shards > 0
+           && h->n_shards <= (size - h->shards_at) / h->shard_size
+           && h->stamp_ms >= STAMP_MIN_MS;
+}
+
+static const char *
+header_fault(const struct zone_header *h, uint64_t size)
+{
+    uint32_t i;
+    const struct shard *shard;
+
+    if (h->ready != ZONE_MAGIC || h->magic != ZONE_MAGIC) {
+        return "is not an intent zone, or was never finished";
+    }
+    if (h->version != ZONE_VERSION) {
+        return "was made by another version of intent";
+    }
+    if (!header_sound(h, size)) {
+        return "is damaged (its header contradicts itself)";
+    }
+
+    for (i = 0; i < h->n_shards; i++) {
+        shard = (const struct shard *) (const void *)
+                ((const char *) h + h->shards_at + i * h->shard_size);
+        if (!shard_sound(shard, h->shard_size)) {
+            return "is damaged (a shard's header)";
+        }
+    }
+
+    return NULL;
+}
+
+#define ZONE_REMEDY                                                           \
+    "stop nginx and intentd and remove the file (its windows start empty), "  \
+    "or name another zone.path"
+
+static int
+refuse(struct intent_error *err, const char *path, const char *fault)
+{
+    error_set(err, "zone \"%s\" %s: " ZONE_REMEDY, path, fault);
+    return -EINVAL;
+}
+
+static int
+fail(struct intent_error *err, const char *path, const char *doing, int error)
+{
+    error_set(err, "zone \"%s\": cannot %s: %s", path, doing, strerror(error));
+    return -error;
+}
+
+/* As a file of its folder: so that a setgid or dedicated folder decides who
+ * shares the zone, also when root's nginx makes it. */
+static void
+adopt_owner(int fd, const char *path)
+{
+    char copy[4096];
+    struct stat st;
+
+    if (geteuid() != 0 || strlen(path) >= sizeof(copy)) {
+        return;
+    }
+    strcpy(copy, path);
+
+    /* Where this fails the zone works for whoever made it. */
+    if (stat(dirname(copy), &st) != 0
+        || fchown(fd, st.st_uid, st.st_gid) != 0)
+    {
+        return;
+    }
+}
+
+static int
+map_file(struct zone *zone, const char *path, uint64_t size,
+         struct intent_error *err)
+{
+    void *memory;
+
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, zone->fd, 0);
+    if (memory == MAP_FAILED) {
+        return fail(err, path, "map it", errno);
+    }
+
+    zone->header = memory;
+    zone->size = size;
+
+    return 0;
+}
+
+/* Makes the file under a temporary name and links it to its own when it is
+ * whole: others see no zone or a finished one. -EEXIST: another was first. */
+static int
+make_file(struct zone *zone, const char *path,
+          const struct zone_params *params, int64_t now_ms,
+          struct intent_error *err)
+{
+    char temp[4096];
+    int rc, n;
+
+    n = snprintf(temp, sizeof(temp), "%s.%d.tmp", path, (int) getpid());
+    if (n < 0 || (size_t) n >= sizeof(temp)) {
+        return fail(err, path, "make it", ENAMETOOLONG);
+    }
+
+    zone->fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+    if (zone->fd < 0) {
+        return fail(err, temp, "create it", errno);
+    }
+
+    rc = fchmod(zone->fd, 0660) == 0 ? 0 : errno;
+    if (rc == 0) {
+        rc = posix_fallocate(zone->fd, 0, (off_t) params->size);
+    }
+    if (rc != 0) {
+        rc = fail(err, path, "allocate its zone.size", rc);
+        goto done;
+    }
+    adopt_owner(zone->fd, path);
+
+    rc = map_file(zone, path, params->size, err);
+    if (rc == 0) {
+        rc = initialise(zone, params, now_ms);
+        if (rc == -ENOSPC) {
+            error_set(err, "zone \"%s\": zone.size is too small: at least "
+                      "%llu bytes are needed with these lanes", path,
+                      (unsigned long long) zone_min_size(params));
+        } else if (rc != 0) {
+            error_set(err, "zone \"%s\": cannot lay it out: %s", path,
+                      strerror(-rc));
+        }
+    }
+    if (rc == 0 && link(temp, path) != 0) {
+        rc = errno == EEXIST ? -EEXIST : fail(err, path, "link it", errno);
+    }
+
+done:
+
+    unlink(temp);
+    if (rc != 0) {
+        zone_close(zone);
+    }
+
+    return rc;
+}
+
+/* Opens an existing file and looks at its size. */
+static int
+open_file(struct zone *zone, const char *path,
+          const struct zone_params *params, struct intent_error *err)
+{
+    char fault[160];
+    struct stat st;
+
+    zone->fd = open(path, O_RDWR | O_CLOEXEC);
+    if (zone->fd < 0) {
+        return errno == ENOENT ? -ENOENT : fail(err, path, "open it", errno);
+    }
+
+    if (fstat(zone->fd, &st) != 0) {
+        return fail(err, path, "stat it", errno);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return refuse(err, path, "is not a regular file");
+    }
+    if ((uint64_t) st.st_size != params->size) {
+        snprintf(fault, sizeof(fault),
+                 "has %llu bytes, zone.size asks for %llu",
+                 (unsigned long long) st.st_size,
+                 (unsigned long long) params->size);
+        return refuse(err, path, fault);
+    }
+
+    return 0;
+}
+
+static int
+attach_file(struct zone *zone, const char *path,
+            const struct zone_params *params, struct intent_error *err)
+{
+    const char *fault;
+    int rc;
+
+    rc = open_file(zone, path, params, err);
+    if (rc == 0) {
+        rc = map_file(zone, path, params->size, err);
+    }
+    if (rc == 0) {
+        fault = header_fault(zone->header, zone->size);
+        if (fault != NULL) {
+            rc = refuse(err, path, fault);
+        }
+    }
+    if (rc != 0) {
+        zone_close(zone);
+    }
+
+    return rc;
+}
+
+static void
+zone_reset(struct zone *zone, const struct zone_params *params)
+{
+    memset(zone, 0, sizeof(*zone));
+    zone->fd = -1;
+    zone->horizon_ms = params->horizon_ms;
+}
+
+int
+zone_open(struct zone *zone, const char *path,
+          const struct zone_params *params, bool create, int64_t now_ms,
+          struct intent_error *err)
+{
+    int rc, tries;
+
+    zone_reset(zone, params);
+
+    for (tries = 0; tries < 3; tries++) {
+        rc = attach_file(zone, path, params, err);
+        if (rc != -ENOENT) {
+            return rc;
+        }
+        if (!create) {
+            error_set(err, "zone \"%s\" does not exist: start nginx or "
+                      "intentd, which make it", path);
+            return rc;
+        }
+
+        rc = make_file(zone, path, params, now_ms, err);
+        if (rc != -EEXIST) {
+            return rc;
+        }
+    }
+
+    return fail(err, path, "make it", EEXIST);
+}
+
+int
+zone_check(const char *path, const struct zone_params *params,
+           struct intent_error *err)
+{
+    struct zone_header h;
+    struct zone zone;
+    char copy[4096];
+    int rc;
+
+    memset(&h, 0, sizeof(h));
+    rc = plan_layout(&h, params);
+    if (rc != 0) {
+        error_set(err, "zone \"%s\": zone.size is too small: at least %llu "
+                  "bytes are needed with these lanes", path,
+                  (unsigned long long) zone_min_size(params));
+        return -EINVAL;
+    }
+
+    zone_reset(&zone, params);
+    rc = attach_file(&zone, path, params, err);
+    zone_close(&zone);
+    if (rc != -ENOENT) {
+        return rc;
+    }
+
+    if (strlen(path) >= sizeof(copy)) {
+        return fail(err, path, "make it", ENAMETOOLONG);
+    }
+    strcpy(copy, path);
+    if (access(dirname(copy), W_OK | X_OK) != 0) {
+        return fail(err, path, "write to its folder", errno);
+    }
+
+    return 0;
+}
+
+int
+zone_open_private(struct zone *zone, const struct zone_params *params)
+{
+    void *memory;
+    int rc;
+
+    zone_reset(zone, params);
+    zone->grow = true;
+
+    memory = mmap(NULL, params->size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        return -errno;
+    }
+
+    zone->header = memory;
+    zone->size = params->size;
+
+    rc = initialise(zone, params, 0);
+    if (rc != 0) {
+        zone_close(zone);
+    }
+
+    return rc;
+}
+
+void
+zone_close(struct zone *zone)
+{
+    if (zone->header != NULL) {
+        munmap(zone->header, zone->size);
+    }
+    if (zone->fd >= 0) {
+        close(zone->fd);
+    }
+
+    zone->header = NULL;
+    zone->fd = -1;
+}
+
+bool
+zone_intact(struct zone *zone)
+{
+    struct stat st;
+
+    if (zone->fd >= 0 && !zone->broken
+        && (fstat(zone->fd, &st) != 0 || (uint64_t) st.st_size < zone->size))
+    {
+        zone->broken = true;
+    }
+
+    return !zone->broken;
+}
+
+int
+zone_table(struct zone *zone, uint64_t identity)
+{
+    uint64_t *tables = zone->header->tables;
+    int i, found = -ENOSPC;
+
+    if (lock_take(&zone->header->registry, zone->self, REGISTRY_WAIT_US)
+        == LOCK_BUSY)
+    {
+        return -EBUSY;
+    }
+
+    for (i = 0; i < ZONE_MAX_TABLES; i++) {
+        if (tables[i] == 0) {
+            atomic_store(&tables[i], identity);
+        }
+        if (tables[i] == identity) {
+            found = i;
+            break;
+        }
+    }
+
+    lock_drop(&zone->header->registry);
+
+    return found;
+}
+
+int
+zone_dataset(struct zone *zone, uint64_t name_hash)
+{
+    struct zone_dataset *datasets = zone->header->datasets;
+    int i, found = -ENOSPC;
+
+    if (lock_take(&zone->header->registry, zone->self, REGISTRY_WAIT_US)
+        == LOCK_BUSY)
+    {
+        return -EBUSY;
+    }
+
+    for (i = 0; i < ZONE_MAX_DATASETS; i++) {
+        if (datasets[i].name_hash == 0) {
+            atomic_store(&datasets[i].name_hash, name_hash);
+        }
+        if (datasets[i].name_hash == name_hash) {
+            found = i;
+            break;
+        }
+    }
+
+    lock_drop(&zone->header->registry);
+
+    return found;
+}
+
+int64_t
+zone_watermark(const struct zone *zone, int dataset)
+{
+    const int64_t *mark = &zone->header->datasets[dataset].watermark_ms;
+
+    return (int64_t) atomic_load((const uint64_t *) mark);
+}
+
+int64_t
+zone_watermark_raise(struct zone *zone, int dataset, int64_t time_ms)
+{
+    int64_t *mark = &zone->header->datasets[dataset].watermark_ms;
+    int64_t seen;
+
+    do {
+        seen = (int64_t) atomic_load((uint64_t *) mark);
+        if (seen >= time_ms) {
+            return seen;
+        }
+    } while (!atomic_cas((uint64_t *) mark, (uint64_t) seen,
+                         (uint64_t) time_ms));
+
+    return time_ms;
+}
+
+struct lane_slot *
+zone_lane(const struct zone *zone, uint32_t lane)
+{
+    struct lane_slot *slots = (struct lane_slot *) (void *)
+        ((char *) zone->header + zone->header->slots_at);
+
+    return &slots[lane];
+}
+
+struct account *
+zone_account(const struct zone *zone)
+{
+    return (struct account *) (void *)
+        ((char *) zone->header + zone->header->account_at);
+}
+
+void *
+zone_popularity(const struct zone *zone, uint64_t *size)
+{
+    *size = zone->header->popularity_size;
+
+    return (char *) zone->header + zone->header->popularity_at;
+}
+
+struct shard *
+zone_shard(const struct zone *zone, uint32_t shard)
+{
+    return (struct shard *) (void *)
+        ((char *) zone->header + zone->header->shards_at
+         + shard * zone->header->shard_size);
+}
