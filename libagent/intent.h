@@ -267,6 +267,9 @@ INTENT_API int intent_read(struct intent *intent, int featureset,
                            const char *key, size_t key_len, int64_t time_ms,
                            unsigned wait_us, struct intent_answer *answer);
 
+/* The oldest time that intent_read() takes now; INT64_MIN: any. */
+INTENT_API int64_t intent_oldest_read(struct intent *intent, int featureset);
+
 /* The answer as JSON, the object of GET features. Returns the bytes written,
  * or -ENOSPC. */
 INTENT_API int intent_answer_json(const struct intent_config *config,

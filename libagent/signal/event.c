@@ -10,6 +10,7 @@
 #include "../base/error.h"
 #include "../base/timeparse.h"
 #include "../base/utf8.h"
+#include "expr_num.h"
 #include "history.h"
 
 static const struct intent_value null_value = { .kind = INTENT_NULL };
@@ -28,45 +29,6 @@ intent_event_init(const struct intent_config *config,
     for (i = 0; i < config->datasets[dataset].n_fields; i++) {
         fields[i] = null_value;
     }
-}
-
-/* A whole text as a finite number. The text has no NUL, strtod needs one. */
-static int
-parse_double(const char *text, size_t len, double *out)
-{
-    char copy[64], *end;
-
-    if (len >= sizeof(copy) || memchr(text, '\0', len) != NULL
-        || strchr("+-.0123456789", text[0]) == NULL
-        || memchr(text, 'x', len) != NULL || memchr(text, 'X', len) != NULL)
-    {
-        return -EINVAL;
-    }
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-
-    *out = strtod(copy, &end);
-
-    return *end == '\0' && isfinite(*out) ? 0 : -EINVAL;
-}
-
-static int
-parse_int(const char *text, size_t len, int64_t *out)
-{
-    char copy[24], *end;
-
-    if (len >= sizeof(copy) || memchr(text, '\0', len) != NULL
-        || strchr("-0123456789", text[0]) == NULL)
-    {
-        return -EINVAL;
-    }
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-
-    errno = 0;
-    *out = strtoll(copy, &end, 10);
-
-    return *end == '\0' && end != copy && errno == 0 ? 0 : -EINVAL;
 }
 
 static int
@@ -105,16 +67,22 @@ intent_event_set(const struct intent_config *config,
         break;
 
     case INTENT_DOUBLE:
-        rc = parse_double(text, len, &v->as.d);
+        rc = expr_parse_double(text, len, &v->as.d);
+        if (rc == 0 && !isfinite(v->as.d)) {
+            rc = -EINVAL;
+        }
         break;
 
     case INTENT_INT:
-        rc = parse_int(text, len, &v->as.i);
+        rc = expr_parse_int(text, len, &v->as.i);
         break;
 
     default:
         rc = parse_bool(text, len, &v->as.b);
+        break;
     }
+
+    rc = rc == 0 ? 0 : -EINVAL;
 
     v->kind = rc == 0 ? kind : INTENT_NULL;
 

@@ -31,6 +31,7 @@ struct zone {
     uint64_t self;                 /* owner word of this process */
     uint64_t *counters;            /* INTENT_C_*: of the lane, else private */
     int64_t horizon_ms;            /* quiet for longer: may go */
+    uint32_t sweep;                /* shard that this process sweeps next */
 };
 
 /* Smallest size that zone_open() takes. */
