@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 nm -D --defined-only "$build/libintent.so.1" |
     awk '$2 ~ /[TBDRV]/ { sub(/@.*/, "", $3); print $3 }' | sort >"$work/has"
-tr '\n' ' ' <libagent/intent.h | grep -o 'INTENT_API[^;(]*(' |
+grep -v '^#' libagent/intent.h | tr '\n' ' ' | grep -o 'INTENT_API[^;(]*(' |
     sed 's/.*[ *]\(intent_[a-z_0-9]*\)(/\1/' | sort -u >"$work/should"
 # diff's "<" is a symbol that should not be there, ">" one that is missing.
 diff "$work/has" "$work/should" || {
