@@ -21,6 +21,7 @@ mark_cut(char *text, size_t size)
     memcpy(text + end, "...", sizeof("..."));
 }
 
+__attribute__((format(printf, 3, 0)))
 static void
 append(struct intent_error *err, size_t at, const char *format, va_list args)
 {

@@ -21,6 +21,7 @@ void error_set(struct intent_error *err, const char *format, ...);
 __attribute__((format(printf, 5, 6)))
 void error_at(struct intent_error *err, const char *file, int line, int column,
               const char *format, ...);
+__attribute__((format(printf, 5, 0)))
 void error_at_va(struct intent_error *err, const char *file, int line,
                  int column, const char *format, va_list args);
 
