@@ -422,7 +422,7 @@ build_tiles(const struct window *w, const struct shard *shard,
             const struct history *old, const struct survey *survey,
             int64_t watermark_ms, struct tile_builder *b)
 {
-    struct coalesce_arg arg;
+    struct coalesce_arg arg = { b, survey, 0, false };
     char *temp = w->scratch;
 
     tile_builder_init(b, w->table, temp + shape->tile_size,
