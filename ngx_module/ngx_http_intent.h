@@ -145,6 +145,8 @@ typedef struct {
     ngx_str_t                     user;
     ngx_str_t                     category;    /* of the last event */
     ngx_str_t                     items;       /* as the header has them */
+    u_char                       *set_cookie;  /* values as added */
+    u_char                       *server_timing;
     const char                   *band;
     const char                   *cta;
     double                        score;
@@ -206,7 +208,8 @@ ngx_int_t ngx_http_intent_resolve_event(ngx_conf_t *cf,
 /* strip: Intent-* from outside */
 
 ngx_int_t ngx_http_intent_strip_handler(ngx_http_request_t *r);
-void ngx_http_intent_strip_response(ngx_http_request_t *r);
+void ngx_http_intent_strip_response(ngx_http_request_t *r,
+    ngx_http_intent_ctx_t *ctx);
 
 /* identity and cookie */
 

@@ -15,6 +15,8 @@ static char *ngx_http_intent_event_statuses(ngx_conf_t *cf,
 static ngx_int_t ngx_http_intent_resolve_field(ngx_conf_t *cf,
     struct intent_config *config, ngx_http_intent_event_t *event,
     ngx_http_intent_field_t *field);
+static ngx_uint_t ngx_http_intent_names_key(struct intent_config *config,
+    ngx_str_t *name);
 
 
 static ngx_str_t  ngx_http_intent_default_status = ngx_string("2xx,304");
@@ -250,6 +252,39 @@ ngx_http_intent_resolve_event(ngx_conf_t *cf, struct intent_config *config,
 }
 
 
+/*
+ * Whether it names an entity, which is the key of the events behind it: that
+ * is told by intent_key and the cookie, and never by a field.
+ */
+
+static ngx_uint_t
+ngx_http_intent_names_key(struct intent_config *config, ngx_str_t *name)
+{
+    int          set, i;
+    const char  *feature;
+
+    for (set = 0; intent_featureset_name(config, set); set++) {
+
+        for (i = 0; /* void */ ; i++) {
+
+            feature = intent_feature_name(config, set, i);
+            if (feature == NULL) {
+                break;
+            }
+
+            if (intent_feature_is_key(config, set, i)
+                && ngx_strlen(feature) == name->len
+                && ngx_strncmp(feature, name->data, name->len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_intent_resolve_field(ngx_conf_t *cf, struct intent_config *config,
     ngx_http_intent_event_t *event, ngx_http_intent_field_t *field)
@@ -260,7 +295,7 @@ ngx_http_intent_resolve_field(ngx_conf_t *cf, struct intent_config *config,
                                      (char *) field->name.data,
                                      field->name.len);
 
-    if (field->index < 0) {
+    if (field->index < 0 || ngx_http_intent_names_key(config, &field->name)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "no field \"%V\" in the dataset of \"intent_event\" "
                       "in %s:%ui; key and timestamp are set by the server",

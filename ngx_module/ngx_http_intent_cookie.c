@@ -266,6 +266,7 @@ ngx_http_intent_send_cookie(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ctx->set_cookie = value.data;
     ctx->cookie_sent = 1;
 
     return NGX_OK;

@@ -79,7 +79,7 @@ ngx_http_intent_respond(ngx_http_request_t *r,
 {
     ngx_http_intent_main_conf_t  *imcf;
 
-    ngx_http_intent_strip_response(r);
+    ngx_http_intent_strip_response(r, ctx);
 
     if (!ctx->captured) {
         ctx->now = ngx_http_intent_now();
@@ -312,6 +312,7 @@ ngx_http_intent_add_timing(ngx_http_request_t *r, ngx_http_intent_ctx_t *ctx)
     }
 
     value.len = p - value.data;
+    ctx->server_timing = value.data;
 
     return ngx_http_intent_add_header(r, "Server-Timing",
                                       sizeof("Server-Timing") - 1, &value)

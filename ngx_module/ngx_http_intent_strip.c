@@ -125,8 +125,14 @@ ngx_http_intent_remove(ngx_list_t *list, ngx_list_part_t *prev,
 }
 
 
+/*
+ * Also takes out what an earlier pass of the same response has added: nginx
+ * sends a 416 by starting over, with the headers there are.
+ */
+
 void
-ngx_http_intent_strip_response(ngx_http_request_t *r)
+ngx_http_intent_strip_response(ngx_http_request_t *r,
+    ngx_http_intent_ctx_t *ctx)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -137,7 +143,11 @@ ngx_http_intent_strip_response(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (ngx_http_intent_ours(&h[i].key)) {
+            if (ngx_http_intent_ours(&h[i].key)
+                || (h[i].value.data
+                    && (h[i].value.data == ctx->set_cookie
+                        || h[i].value.data == ctx->server_timing)))
+            {
                 h[i].hash = 0;
             }
         }

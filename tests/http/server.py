@@ -174,14 +174,15 @@ class Nginx:
         })
         self.write("conf/nginx.conf", text)
 
-    def command(self, *args):
+    def command(self, *args, log="error.log"):
         return [NGINX, "-p", self.dir, "-c", self.path("conf/nginx.conf"), "-e",
-                self.path("error.log"), *args]
+                self.path(log), *args]
 
     def test(self, *args, configure=True, **kwargs):
         if configure:
             self.configure(*args, **kwargs)
-        done = subprocess.run(self.command("-t"), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(self.command("-t", log="test.log"), capture_output=True, text=True,
+                              timeout=60)
         return done.returncode, done.stderr
 
     # --- processes
