@@ -26,8 +26,9 @@ const struct ctl_command ctl_check = {
     .synopsis = "CONFIG",
     .summary = "say what is wrong with a configuration, or nothing",
     .help = "Reads the configuration as nginx and intentd do and prints "
-            "nothing where it is\nvalid; else file:line:column, what is "
-            "wrong and what was expected. Touches\nneither the zone nor the "
-            "spool.",
+            "nothing where it is\n"
+            "valid; else file:line:column, what is wrong and what was "
+            "expected. Touches\n"
+            "neither the zone nor the spool.",
     .options = options, .min = 1, .max = 1, .run = run
 };

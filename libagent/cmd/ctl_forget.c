@@ -69,9 +69,11 @@ const struct ctl_command ctl_forget = {
     .synopsis = "CONFIG KEY",
     .summary = "erase what is known of a key on this host",
     .help = "Erases the windows of the key (a user id or a visitor id) in "
-            "the zone and puts a\ntombstone event into a lane, so that those "
-            "downstream can erase it too. Events of\nthe key that are already "
-            "in lanes, in the spool or on the stream are not touched.\nWhat "
-            "the key does from now on counts again.",
+            "the zone and puts\n"
+            "a tombstone event into a lane, so that those downstream can "
+            "erase it too.\n"
+            "Events of the key that are already in lanes, in the spool or "
+            "on the stream are\n"
+            "not touched. What the key does from now on counts again.",
     .options = options, .min = 2, .max = 2, .run = run
 };

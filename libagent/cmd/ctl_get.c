@@ -122,9 +122,12 @@ const struct ctl_command ctl_get = {
     .synopsis = "CONFIG KEY [--featureset NAME] [--at TIME]",
     .summary = "print the features of a key from the live zone",
     .help = "Prints one JSON object, the same that the features endpoint "
-            "gives. A key of which\nnothing is known reads 0 and null.\n\n"
+            "gives. A key of\n"
+            "which nothing is known reads 0 and null.\n"
+            "\n"
             "  --featureset NAME  default: the policy's, or the only one\n"
-            "  --at TIME          as of then instead of now; ms since 1970, "
-            "or RFC 3339\n                     (2026-03-01T12:00:00Z)",
+            "  --at TIME          as of then instead of now; ms since "
+            "1970, or RFC 3339\n"
+            "                     (2026-03-01T12:00:00Z)",
     .options = options, .min = 2, .max = 2, .run = run
 };

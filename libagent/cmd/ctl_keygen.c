@@ -32,10 +32,14 @@ const struct ctl_command ctl_keygen = {
     .name = "keygen",
     .synopsis = "",
     .summary = "print a new cookie key",
-    .help = "Prints one line of 64 hex digits for intent_cookie_key_file. The "
-            "first key in that\nfile signs, all verify. To begin:\n\n"
-            "  (umask 077; intentctl keygen > /etc/nginx/intent.keys)\n\n"
+    .help = "Prints one line of 64 hex digits for intent_cookie_key_file. "
+            "The first key in\n"
+            "that file signs, all verify. To begin:\n"
+            "\n"
+            "  (umask 077; intentctl keygen > /etc/nginx/intent.keys)\n"
+            "\n"
             "To rotate, put a new line first and reload nginx; remove the "
-            "old one when the\ncookies that it signed have expired.",
+            "old one when the\n"
+            "cookies that it signed have expired.",
     .options = options, .min = 0, .max = 0, .run = run
 };

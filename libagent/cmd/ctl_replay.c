@@ -238,7 +238,8 @@ replay(struct replay *r, const char *file)
             rc = CTL_FAILED;
         }
         if (r->skip_bad && r->bad != 0 && !r->stats) {
-            fprintf(stderr, "%" PRIu64 " bad lines skipped\n", r->bad);
+            fprintf(stderr, "%" PRIu64 " bad line%s skipped\n", r->bad,
+                    r->bad == 1 ? "" : "s");
         }
         if (r->stats) {
             print_stats(r);
@@ -290,15 +291,19 @@ const struct ctl_command ctl_replay = {
     .name = "replay",
     .synopsis = "CONFIG [FILE] [--skip-bad] [--stats]",
     .summary = "run an archive through the windows and answer its queries",
-    .help = "Reads JSON lines in order of arrival from FILE, or from stdin; "
-            "what zstd or gzip\npacked is unpacked. A line with "
-            "\"featureset\" and \"entity_id\" is a query as of\nits "
-            "\"timestamp\" and is answered on stdout with one JSON line; any "
-            "other is an\nevent, of the dataset that its \"dataset\" names "
-            "where there are several. Touches\nno zone.\n\n"
+    .help = "Reads JSON lines in order of arrival from FILE, or from "
+            "stdin; what zstd or\n"
+            "gzip packed is unpacked. A line with \"featureset\" and "
+            "\"entity_id\" is a query as\n"
+            "of its \"timestamp\" and is answered on stdout with one JSON "
+            "line; any other is\n"
+            "an event, of the dataset that its \"dataset\" names where "
+            "there are several.\n"
+            "Touches no zone.\n"
+            "\n"
             "  --skip-bad  count lines that cannot be used instead of "
             "stopping at the first\n"
-            "  --stats     at the end, print counts, time and peak memory on "
-            "stderr",
+            "  --stats     at the end, print counts, time and peak memory "
+            "on stderr",
     .options = options, .min = 1, .max = 2, .run = run
 };

@@ -290,9 +290,12 @@ const struct ctl_command ctl_status = {
     .name = "status",
     .synopsis = "CONFIG [--json]",
     .summary = "show how full the zone is and what became of the events",
-    .help = "Reads the live zone: its fill, the newest event of each dataset, "
-            "the delivery\naccount (captured = delivered + queued + spooled + "
-            "dropped), whether intentd runs,\nand the counters.\n\n"
+    .help = "Reads the live zone: its fill, the newest event of each "
+            "dataset, the delivery\n"
+            "account (captured = delivered + queued + spooled + dropped), "
+            "whether intentd\n"
+            "runs, and the counters.\n"
+            "\n"
             "  --json  the document of the status endpoint",
     .options = options, .min = 1, .max = 1, .run = run
 };
