@@ -22,10 +22,15 @@ sfv_bytes(struct sfv *w, const char *bytes, size_t len)
     w->len += len;
 }
 
-static void
+static inline void
 put(struct sfv *w, char c)
 {
-    sfv_bytes(w, &c, 1);
+    if (w->full || w->len == w->size) {
+        w->full = true;
+        return;
+    }
+
+    w->buf[w->len++] = c;
 }
 
 static bool

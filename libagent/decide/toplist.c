@@ -247,6 +247,7 @@ static void
 put_id(struct toplist_id *id, const char *text, size_t len)
 {
     id->len = 0;
+    CRASH_POINT("toplist-naming");
     atomic_order();
     memcpy(id->text, text, len);
     atomic_order();
