@@ -112,7 +112,7 @@ ctl_option(const struct ctl_command *command, int argc, char **argv)
     struct option all[MAX_OPTIONS] = { { "help", no_argument, NULL, HELP } };
     int i, option;
 
-    for (i = 0; command->options[i].name != NULL && i < MAX_OPTIONS - 2; i++) {
+    for (i = 0; i < MAX_OPTIONS - 2 && command->options[i].name != NULL; i++) {
         all[i + 1] = command->options[i];
     }
 

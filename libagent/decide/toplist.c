@@ -53,11 +53,15 @@ void
 toplist_view(struct toplist *list, void *memory, uint32_t keep,
              int64_t half_life_ms)
 {
+    void *scores = (struct toplist_head *) memory + 1, *ranks, *ids;
+
     list->head = memory;
-    list->score[0] = (double *) (list->head + 1);
+    list->score[0] = scores;
     list->score[1] = list->score[0] + keep;
-    list->rank = (uint32_t *) (list->score[1] + keep);
-    list->id = (struct toplist_id *) (list->rank + keep);
+    ranks = list->score[1] + keep;
+    list->rank = ranks;
+    ids = list->rank + keep;
+    list->id = ids;
     list->keep = keep;
     list->half_life_ms = (double) half_life_ms;
 }

@@ -251,8 +251,8 @@ hex_decode(const char *in, unsigned char *out, size_t len)
     size_t i;
 
     for (i = 0; i < len; i++) {
-        out[i] = (unsigned char) (digit16(in[2 * i]) << 4
-                                  | digit16(in[2 * i + 1]));
+        out[i] = (unsigned char) ((unsigned) digit16(in[2 * i]) << 4
+                                  | (unsigned) digit16(in[2 * i + 1]));
     }
 }
 
@@ -392,7 +392,7 @@ int
 intent_keys_load(const char *path, struct intent_keys **out,
                  struct intent_error *err)
 {
-    char text[FILE_MAX + 1];
+    char text[FILE_MAX + 1] = "";
     struct intent_keys *keys;
     ssize_t len;
     int rc;
