@@ -8,6 +8,8 @@
 
 #ifdef INTENT_CRASH_POINTS
 
+#include <stddef.h>
+
 /* Provided by the test; called with the point's name on every pass. */
 extern void (*intent_crash_hook)(const char *point);
 

@@ -42,7 +42,8 @@ heap_class_size(uint32_t size)
 static uint32_t
 slots_in_page(uint8_t class)
 {
-    return class_sizes[class] >= ZONE_PAGE ? 1 : ZONE_PAGE / class_sizes[class];
+    return class_sizes[class] >= ZONE_PAGE
+           ? 1 : (uint32_t) ZONE_PAGE / class_sizes[class];
 }
 
 static uint64_t
