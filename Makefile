@@ -45,7 +45,7 @@ flag     = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
 
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wformat=2
-BASE    := -std=gnu11 $(OPT) -g -fPIC -MMD -MP
+BASE    := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -MMD -MP
 
 # The OpenSSF hardening guide's list, without -z nodlopen: nginx loads us so.
 # Zeroed locals and FORTIFY hide findings from sanitizers, so not there.
@@ -87,7 +87,7 @@ DAEMON  := $(filter-out $(CTL),$(wildcard libagent/cmd/*.c))
 TESTS   := $(wildcard tests/unit/test_*.c)
 FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH   := $(wildcard bench/*.c)
-MODULE  := $(wildcard ngx_module/*) $(wildcard libagent/*/*.h libagent/*.h)
+MODULE  := $(wildcard ngx_module/*) libagent/intent.h
 
 # obj/ is what ships; test/ is the same with crash points compiled in.
 obj      = $(addprefix $(B)/obj/,$(1:.c=.o))
@@ -125,14 +125,13 @@ $(B)/libintent.so.1: $(call obj,$(LIB)) libagent/libintent.map
 	    -o $@ $(filter %.o,$^) $(LIBS)
 	$(Q)ln -sf libintent.so.1 $(B)/libintent.so
 
-# By nginx's own build; put in place by rename, since a server may have it
-# mapped.
-$(B)/ngx_http_intent_module.so: $(LIB) $(MODULE)
+# By nginx's own build, against the nginx of this machine. SAN=address builds
+# an nginx with it, since the sanitizer must be in the program.
+$(B)/ngx_http_intent_module.so: $(MODULE) $(B)/libintent.a
 	$(call say,NGX,$@)
-	$(Q)mkdir -p $(B)/module
-	$(Q)ngx_module/build.sh $(B)/module >$(B)/module.log 2>&1 || \
+	$(Q)INTENT_LIB=$(abspath $(B)/libintent.a) JOBS=$(JOBS) \
+	    ngx_module/build.sh $(and $(SAN),--asan) $(B) >$(B)/module.log 2>&1 || \
 	    { tail -n 40 $(B)/module.log >&2; exit 1; }
-	$(Q)cp $(B)/module/ngx_http_intent_module.so $@.new && mv $@.new $@
 
 $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
@@ -171,7 +170,7 @@ deps-%:
 
 check: deps-check
 	$(Q)$(SUB) -j$(JOBS) build tests
-	$(Q)$(SUB) -j$(JOBS) SAN=address tests
+	$(Q)$(SUB) -j$(JOBS) SAN=address build tests
 	$(Q)$(SUB) -j$(JOBS) SAN=thread tests
 	$(Q)$(SUB) -j$(JOBS) SAN=fuzz CC=$(CLANG) fuzzers
 	$(Q)tests/run.sh $(SUITES)

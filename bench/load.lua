@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- The load of http.py for wrk: every request is the click of another one of
+-- The load of bench_http.py for wrk: every request is the click of another one of
 -- USERS users, in a shuffled order, so that their state is cold in the cache.
 -- All requests are made before the clock starts.
 

@@ -46,7 +46,7 @@ bench_replay() {
     local began took_ms
     "$core" stream "$REPLAY_EVENTS" 20000 >"$work/stream.jsonl"
     began=$(date +%s%N)
-    "$BUILD/intentctl" replay bench/demo/intent.json "$work/stream.jsonl" \
+    "$BUILD/intentctl" replay config/intent.json "$work/stream.jsonl" \
         >"$work/answer"
     took_ms=$((($(date +%s%N) - began) / 1000000))
     grep -q event_count_1h "$work/answer"
@@ -62,7 +62,7 @@ for what in ${*:-core memory replay http}; do
         core)   bench_core ;;
         memory) "$core" memory "$work" ;;
         replay) bench_replay ;;
-        http)   "$PYTHON" bench/http.py ;;
+        http)   "$PYTHON" bench/bench_http.py ;;
         *)      echo "run.sh: no benchmark $what" >&2; exit 2 ;;
     esac
 done

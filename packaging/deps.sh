@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build="gcc libc6-dev make libck-dev libjansson-dev libcurl4-openssl-dev
-    libmbedtls-dev zlib1g-dev libzstd-dev nginx nginx-dev"
+    libmbedtls-dev nginx nginx-dev"
 demo="python3 curl zstd nodejs npm"
 check="perl python3-pytest python3-boto3 openssl valgrind clang
     libclang-rt-14-dev"

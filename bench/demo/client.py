@@ -58,6 +58,9 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             raise Problem(f"{method} {path}: {error}") from error
+        except BaseException:       # Ctrl-C between request and answer
+            self.connection.close()
+            raise
         if response.status != expect:
             raise Problem(f"{method} {path}: {response.status} "
                           f"{text.decode(errors='replace').strip()}")

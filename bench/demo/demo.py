@@ -18,7 +18,7 @@ from screen import Screen
 from stack import Problem, Stack
 
 SECONDS = float(os.environ.get("DEMO_SECONDS") or 0)
-VISITORS = int(os.environ.get("VISITORS") or 300)
+VISITORS = int(os.environ.get("VISITORS") or 1000)
 RATE = float(os.environ.get("RATE") or 150)
 COLUMNS = "{:<17}{:>5}{:>5}{:>10}{:>7}  {:<7} {:<9} {:<29}{:>5}"
 
@@ -132,8 +132,7 @@ class Show:
         port = self.stack.port
         self.screen.picture([
             heading(self.screen), *self.rows, rule, *self.status(), rule,
-            "try        "
-            f"curl -si -H 'X-User: you' '{example(port)}' | grep -i intent",
+            f"try        {example(port)}",
             "state      "
             f"curl -s http://127.0.0.1:{port}/intent/status",
             self.screen.paint(
@@ -143,8 +142,8 @@ class Show:
 
 
 def example(port):
-    return (f"http://127.0.0.1:{port}/e/kayak-oslo"
-            "?category=outdoor&dwell=35")
+    return (f"curl -si -H 'X-User: you' "
+            f"'http://127.0.0.1:{port}/e/kayak-oslo?dwell=35' | grep Intent")
 
 
 def wait(seconds, stack, crowd, draw=lambda: None):
@@ -190,37 +189,59 @@ def market_run(screen, stack):
         screen.line(heading(screen))
     try:
         crowd.start()
-        began = time.monotonic()
         for person in people:
             tell(person, client, show,
                  lambda s: wait(s, stack, crowd, show.draw))
         if not screen.live:
-            screen.line(f"try: curl -si -H 'X-User: you' "
-                        f"'{example(stack.port)}' | grep -i intent")
-        while not SECONDS or time.monotonic() - began < SECONDS:
-            left = SECONDS - (time.monotonic() - began) if SECONDS else 1
-            wait(min(max(left, 0), 1), stack, crowd, show.draw)
+            screen.line(f"try: {example(stack.port)}")
+        while True:
+            wait(60, stack, crowd, show.draw)
     except Stop:
         pass
     finally:
-        signal.alarm(0)
         crowd.stop()
-        show.draw()
-        screen.keep()
+    show.draw()
+    screen.keep()
     if not screen.live:
         for line in show.status():
             screen.line(line)
 
 
-def settle(screen, client, stack):
-    """The account: as the product counts, and as the stream has it."""
-    deadline = time.monotonic() + 20
-    account = client.account()
-    while time.monotonic() < deadline:
-        if account["queued"] + account["spooled"] == 0:
+def stay(screen, stack, until):
+    """After a replay: everything runs on, for questions."""
+    screen.line()
+    screen.line(f"ask: curl -s 'http://127.0.0.1:{stack.port}/intent/features?"
+                "featureset=DiscoverySignals&entity_id=...&timestamp=...'")
+    if not SECONDS:
+        screen.line("Ctrl-C ends it")
+    try:
+        while time.monotonic() < until:
+            stack.check()
+            time.sleep(0.5)
+    except Stop:
+        pass
+
+
+def drain(screen, client):
+    """Waits until all is delivered, for as long as it gets on; then returns
+    the account."""
+    account, moved = client.account(), time.monotonic()
+    while account["queued"] + account["spooled"] > 0:
+        if time.monotonic() - moved > 10:
             break
-        time.sleep(0.2)
-        account = client.account()
+        time.sleep(0.25)
+        before, account = account, client.account()
+        if account["delivered"] > before["delivered"]:
+            moved = time.monotonic()
+        screen.picture(["waiting for delivery: " + delivery(account)])
+    return account
+
+
+def settle(screen, stack):
+    """The account, as the product counts and as the stream has it: the exit
+    status, 0 where they agree."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    account = drain(screen, Client(stack.port))
     screen.line()
     screen.line("by the counters   " + delivery(account))
     balanced = account["captured"] == sum(
@@ -230,12 +251,15 @@ def settle(screen, client, stack):
     for event in stack.stream.events():
         records += 1
         ids.add(event["event_id"])
+        if records % 5000 == 0:
+            screen.picture([f"reading the stream back: {records:,}"])
+    screen.erase()
     screen.line(f"in the stream     {len(ids):,} different events, "
                 f"{records - len(ids):,} of them twice")
     good = balanced and len(ids) == account["delivered"] == account["captured"]
     screen.line("they agree" if good else screen.paint(
         "they do NOT agree", "red"))
-    return good
+    return 0 if good else 1
 
 
 def interrupted(*_):
@@ -243,23 +267,24 @@ def interrupted(*_):
 
 
 def main():
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                   signal.SIGALRM):
         signal.signal(number, interrupted)
     screen = Screen()
     events = os.environ.get("EVENTS")
     try:
         fields = replay.fields(events) if events else ()
         with Stack(fields) as stack:
-            try:
-                if events:
-                    replay.run(screen, stack, events, SECONDS)
-                else:
-                    market_run(screen, stack)
-            except Stop:
-                pass
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            return 0 if settle(screen, Client(stack.port), stack) else 1
+            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            until = time.monotonic() + (SECONDS or float("inf"))
+            if not events:
+                market_run(screen, stack)
+                return settle(screen, stack)
+            done = replay.run(screen, stack, events, Stop)
+            status = settle(screen, stack)
+            if done:
+                stay(screen, stack, until)
+            return status
     except Problem as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1

@@ -142,42 +142,71 @@ def millis(event):
     return int(stamp)
 
 
-def run(screen, stack, path, seconds):
-    pipeline = Pipeline(stack.port)
-    client = Client(stack.port)
-    began = shown = time.monotonic()
-    sent, rows, event = 0, [], None
+def run(screen, stack, path, stop):
+    """Replays all of it: True. An exception of the class `stop` ends it
+    before: False."""
+    show = Show(screen, stack, path)
+    try:
+        for number, event in events(path):
+            show.pipeline.post(number, event)
+            show.sent(event)
+        if show.count == 0:
+            raise Problem(f"{path} holds no event")
+        show.show()
+        return True
+    except stop:
+        return False
+    finally:
+        show.end()
 
-    screen.line(f"replaying {path} through the beacon of nginx on "
-                f"127.0.0.1:{stack.port}")
-    heading = screen.paint(COLUMNS.format(
-        "time in the stream", "user", "c1h", "c24h", "c7d", "velocity",
-        "trend", "momentum", "intent"), "bold")
-    if not screen.live:
-        screen.line(heading)
-    for number, event in events(path):
-        pipeline.post(number, event)
-        sent += 1
-        now = time.monotonic()
-        if now - shown < (0.25 if screen.live else 2):
-            continue
-        shown = now
-        pipeline.flush()
-        stack.check()
-        rows.append(row(client, event["user_id"], millis(event)))
-        rows = rows[-16:]
-        progress = f"{sent:,} events, {sent / (now - began):,.0f}/s"
-        account = client.account()
-        screen.picture([heading, *rows, "", progress + (
-            "; captured {captured:,}, delivered {delivered:,}"
-            .format(**account))])
+
+class Show:
+    """What is on the screen: now and then, what is known of the user of the
+    last event."""
+
+    def __init__(self, screen, stack, path):
+        self.screen = screen
+        self.stack = stack
+        self.client = Client(stack.port)
+        self.pipeline = Pipeline(stack.port)
+        self.began = self.shown = time.monotonic()
+        self.count = 0
+        self.last = None
+        self.rows = []
+        screen.line(f"replaying {path} through the beacon of nginx on "
+                    f"127.0.0.1:{stack.port}")
+        self.heading = screen.paint(COLUMNS.format(
+            "time in the stream", "user", "c1h", "c24h", "c7d", "velocity",
+            "trend", "momentum", "intent"), "bold")
         if not screen.live:
-            screen.line(rows[-1] + "   " + progress)
-        if seconds and now - began > seconds:
-            break
-    if event is None:
-        raise Problem(f"{path} holds no event")
-    pipeline.flush()
-    took = time.monotonic() - began
-    screen.line(f"{sent:,} events in {took:.1f} s, {sent / took:,.0f}/s; the "
-                f"last one of {day(millis(event))}")
+            screen.line(self.heading)
+
+    def sent(self, event):
+        self.count += 1
+        self.last = event
+        if time.monotonic() - self.shown >= (0.25 if self.screen.live else 2):
+            self.show()
+
+    def show(self):
+        self.shown = time.monotonic()
+        self.pipeline.flush()
+        self.stack.check()
+        self.rows.append(row(self.client, self.last["user_id"],
+                             millis(self.last)))
+        del self.rows[:-16]
+        if self.screen.live:
+            account = self.client.account()
+            self.screen.picture([
+                self.heading, *self.rows, "", self.progress(),
+                "captured {captured:,}, delivered {delivered:,}".format(
+                    **account)])
+        else:
+            self.screen.line(f"{self.rows[-1]:<96} {self.progress()}")
+
+    def progress(self):
+        took = max(time.monotonic() - self.began, 0.001)
+        return f"{self.count:,} events, {self.count / took:,.0f}/s"
+
+    def end(self):
+        self.screen.keep()
+        self.screen.line(f"{self.progress()} by beacon")

@@ -2,6 +2,7 @@
 """What the demo prints: a picture that changes in place on a terminal,
 plain lines anywhere else. Made for 100 columns."""
 
+import os
 import shutil
 import sys
 
@@ -12,11 +13,12 @@ COLOURS = {"high": "1;32", "medium": "33", "low": "2", "bold": "1", "dim": "2",
 class Screen:
     def __init__(self, out=sys.stdout):
         self.out = out
-        self.live = out.isatty()
+        self.live = out.isatty() and os.environ.get("TERM") != "dumb"
+        self.colours = self.live and not os.environ.get("NO_COLOR")
         self.height = 0
 
     def paint(self, text, colour):
-        if not self.live or colour not in COLOURS:
+        if not self.colours or colour not in COLOURS:
             return text
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
 
@@ -39,7 +41,8 @@ class Screen:
         lines = lines[:size.lines - 1]
         up = f"\x1b[{self.height}A" if self.height else ""
         # Each line is cleared before it is written: no flicker.
-        body = "".join(f"\x1b[2K{self.fit(line, size.columns)}\n"
+        # From column one, wherever an echoed ^C has left the cursor.
+        body = "".join(f"\r\x1b[2K{self.fit(line, size.columns)}\n"
                        for line in lines)
         self.out.write(up + body + "\x1b[J")
         self.out.flush()

@@ -202,10 +202,16 @@ class Stack:
         return self.path(name)
 
     def configure(self, endpoint):
-        with open(os.path.join(HERE, "intent.json"), encoding="utf-8") as file:
+        with open(os.path.join(ROOT, "config", "intent.json"),
+                  encoding="utf-8") as file:
             config = json.load(file)
-        config["zone"]["path"] = self.path("zone")
-        config["forward"]["spool"]["path"] = self.path("spool")
+        del config["$schema"]
+        # Few workers, each of which may click far faster than a shop's: few
+        # lanes, with room for what intentd and kinesalite need to catch up.
+        config["zone"] = {"path": self.path("zone"), "size": "256m",
+                          "lanes": 4, "lane_size": "16m"}
+        config["forward"]["spool"].update(path=self.path("spool"),
+                                          size="1g")
         config["forward"]["kinesis"].update(stream=self.STREAM,
                                             endpoint=endpoint)
         fields = config["datasets"]["ClickEvent"]["fields"]
@@ -264,6 +270,8 @@ class Stack:
 
     def stop(self):
         """Ends the servers, the last one first, and removes their files."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
         for name, process in reversed(self.running):
             if process.poll() is None:
                 process.send_signal(signal.SIGQUIT if name == "nginx"

@@ -133,9 +133,10 @@ class Bench:
             return json.load(r)
 
     def start(self):
-        with open(os.path.join(HERE, "demo", "intent.json"),
-                  encoding="utf-8") as file:
+        with open(os.path.join(os.path.dirname(HERE), "config",
+                               "intent.json"), encoding="utf-8") as file:
             config = json.load(file)
+        del config["$schema"]
         config["zone"] = {"path": self.path("zone"), "size": "512m"}
         # Nothing to send to: intentd drains the lane into a spool that soon
         # gives way, which the account calls dropped.
@@ -255,7 +256,7 @@ def measure(bench):
 
 def main():
     if SERVER_CPU == LOAD_CPU:
-        raise SystemExit("http.py needs two cores")
+        raise SystemExit("bench_http.py needs two cores")
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     run = tempfile.mkdtemp(prefix="intent-bench-", dir=shm)
     bench = Bench(run)
