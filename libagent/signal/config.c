@@ -171,17 +171,38 @@ is_memory(const struct config_source *source, const json_error_t *error,
                    || strncmp(error->text, "string or '}'", 13) == 0));
 }
 
-/* The parser's words, but what they are near is found anew: it stops quoting
- * when that is long. */
+/* The parser's words up to what they are near, which is found anew: it stops
+ * quoting when that is long. */
+static const char *
+words_of(const json_error_t *error, char buf[JSON_ERROR_TEXT_LENGTH])
+{
+    char *near;
+
+    if (json_error_code(error) == json_error_null_character
+        || json_error_code(error) == json_error_null_byte_in_key)
+    {
+        return "a NUL character is not allowed";
+    }
+
+    snprintf(buf, JSON_ERROR_TEXT_LENGTH, "%s", error->text);
+    near = strstr(buf, " near ");
+    if (near != NULL) {
+        *near = '\0';
+    }
+
+    return buf;
+}
+
 static int
 fail_json(const struct config_source *source, const json_error_t *error)
 {
-    char what[JSON_ERROR_TEXT_LENGTH], path[256], shown[ERROR_SHOW], *near;
+    char words[JSON_ERROR_TEXT_LENGTH], path[256], shown[ERROR_SHOW];
     size_t end = error->position > 0 ? (size_t) error->position : 0, start;
-    bool at_end;
+    const char *quote, *found;
 
     end = end < source->len ? end : source->len;
-    start = locate_token(source->text, source->len, end);
+    start = strstr(error->text, "near end of file") != NULL ? end
+            : locate_token(source->text, source->len, end);
     if (is_memory(source, error, start)) {
         return -ENOMEM;
     }
@@ -196,19 +217,14 @@ fail_json(const struct config_source *source, const json_error_t *error)
                        "levels of a configuration");
     }
 
-    snprintf(what, sizeof(what), "%s", error->text);
-    near = strstr(what, " near ");
-    if (near != NULL) {
-        *near = '\0';
-    }
     locate_path(source->text, start, path, sizeof(path));
-    at_end = start == end;
+    found = start == end ? "the end of the file"
+            : error_show(shown, source->text + start, end - start);
+    quote = start == end || found[0] == '"' ? "" : "\"";
 
     return fail_at(source, start, "%s%snot JSON: %s; found %s%s%s", path,
-                   path[0] == '\0' ? "" : ": ", what, at_end ? "" : "\"",
-                   at_end ? "the end of the file"
-                          : error_show(shown, source->text + start,
-                                       end - start), at_end ? "" : "\"");
+                   path[0] == '\0' ? "" : ": ", words_of(error, words), quote,
+                   found, quote);
 }
 
 static int
@@ -302,32 +318,32 @@ config_parse(const char *path, const char *text, size_t len,
     struct config_source source = { .file = path, .text = text, .len = len,
                                     .err = err };
     struct config_node root = { .source = &source };
-    int rc;
+    struct intent_config *config;
+    int rc = -ENOMEM;
 
     *out = NULL;
-    source.config = calloc(1, sizeof(*source.config));
-    if (source.config == NULL) {
-        return -ENOMEM;
+    config = source.config = calloc(1, sizeof(*config));
+    if (config != NULL) {
+        config->path = config_copy(&source, path, strlen(path));
     }
-
-    source.config->path = config_copy(&source, path, strlen(path));
-    rc = source.config->path == NULL ? -ENOMEM
-                                     : parse_json(&source, &root.json);
+    if (config != NULL && config->path != NULL) {
+        rc = parse_json(&source, &root.json);
+    }
     if (rc == 0) {
         rc = build(&root);
     }
     json_decref(root.json);
 
-    if (rc != 0) {
-        intent_config_free(source.config);
-        if (rc == -ENOMEM) {
-            error_at(err, path, 0, 0, "out of memory");
-        }
-        return rc;
+    if (rc == 0) {
+        *out = config;
+        return 0;
     }
-    *out = source.config;
+    intent_config_free(config);
+    if (rc == -ENOMEM) {
+        error_at(err, path, 0, 0, "out of memory");
+    }
 
-    return 0;
+    return rc;
 }
 
 int

@@ -82,7 +82,8 @@ read_fields(const struct config_node *node, const char *key,
         field = &dataset->fields[dataset->n_fields++];
         if ((rc = config_name(&member, false, &field->name)) != 0
             || (rc = check_field_name(&member, dataset, key)) != 0
-            || (rc = config_choice(&member, "type", CONFIG_NAMES(kinds), &kind)) != 0)
+            || (rc = config_choice(&member, "type", CONFIG_NAMES(kinds),
+                                   &kind)) != 0)
         {
             return rc;
         }

@@ -115,7 +115,8 @@ read_aggregate(const struct config_node *node,
         || (rc = config_object(node, keys)) != 0
         || (rc = config_required(node, "op", "an operation, such as "
                                  "\"count\"", &op)) != 0
-        || (rc = config_choice(&op, "operation", CONFIG_NAMES(ops), &choice)) != 0)
+        || (rc = config_choice(&op, "operation", CONFIG_NAMES(ops),
+                               &choice)) != 0)
     {
         return rc;
     }

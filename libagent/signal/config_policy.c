@@ -143,7 +143,7 @@ read_when(const struct config_node *rule, const struct scope *scope, int n,
         return rc;
     }
     if (!scope->has_score && expr_uses(*out, (size_t) scope->n_features)) {
-        return config_fail(&when, "uses score, which the policy has not; "
+        return config_fail(&when, "score is used, but the policy has none; "
                            "expected the key \"score\" in policy");
     }
 

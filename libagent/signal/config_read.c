@@ -194,12 +194,9 @@ config_required(const struct config_node *object, const char *key,
                 const char *expected, struct config_node *member)
 {
     *member = config_member(object, key);
-    if (member->json != NULL) {
-        return 0;
-    }
 
-    return config_fail(object, "the key \"%s\" is missing; expected %s", key,
-                       expected);
+    return member->json != NULL ? 0
+           : config_fail(member, "missing; expected %s", expected);
 }
 
 /* --- objects and lists --------------------------------------------------- */
@@ -418,7 +415,7 @@ in_units(uint64_t value, const struct unit *units, char buf[24])
         units++;
     }
     snprintf(buf, 24, "%llu%s", (unsigned long long) (value / units->size),
-             units->name);
+             value == 0 ? "" : units->name);
 
     return buf;
 }

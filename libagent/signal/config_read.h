@@ -52,7 +52,8 @@ int config_fail_in(const struct config_node *node, size_t nth,
 /* "found X; expected Y", at the value. */
 int config_expected(const struct config_node *node, const char *expected);
 
-/* The member, which must be there; `expected` says what as. */
+/* The member, which must be there, as what is expected. Where it is not, the
+ * refusal stands at the object, under the member's path. */
 int config_required(const struct config_node *object, const char *key,
                     const char *expected, struct config_node *member);
 

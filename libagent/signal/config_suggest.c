@@ -71,7 +71,7 @@ nearest(const char *word, size_t len, struct config_names names)
             continue;
         }
         d = distance(word, len, name, name_len);
-        if (d <= (name_len < 3 ? 1 : (int) name_len / 3)
+        if (name_len > 1 && d <= (name_len < 3 ? 1 : (int) name_len / 3)
             && (best == NULL || d < best_distance))
         {
             best = name;
