@@ -21,12 +21,18 @@ enum { SPINS = 128 };
 /* How often a waiter looks whether the owner lives. */
 enum { ALIVE_FIRST_US = 20, ALIVE_EVERY_US = 400 };
 
-/* Start time of a process in clock ticks since boot, or 0: field 22 of its
- * stat file, counted after the command's closing parenthesis, because the
- * command may hold anything. */
-static uint64_t
-start_time(pid_t pid)
+struct process {
+    char state;                    /* as ps shows it; 0: unknown */
+    uint64_t start;                /* clock ticks since boot; 0: unknown */
+};
+
+/* State and start time: fields 3 and 22 of the process's stat file, counted
+ * after the command's closing parenthesis, because the command may hold
+ * anything. */
+static struct process
+look_up(pid_t pid)
 {
+    struct process process = { 0, 0 };
     char path[40], buf[1024], *p;
     ssize_t n;
     int fd, field;
@@ -35,22 +41,28 @@ start_time(pid_t pid)
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return 0;
+        return process;
     }
 
     n = read(fd, buf, sizeof(buf) - 1);
     close(fd);
     if (n <= 0) {
-        return 0;
+        return process;
     }
     buf[n] = '\0';
 
     p = strrchr(buf, ')');
+    if (p == NULL || p[1] != ' ') {
+        return process;
+    }
+    process.state = p[2];
+
     for (field = 2; p != NULL && field < 22; field++) {
         p = strchr(p + 1, ' ');
     }
+    process.start = p == NULL ? 0 : strtoull(p + 1, NULL, 10);
 
-    return p == NULL ? 0 : strtoull(p + 1, NULL, 10);
+    return process;
 }
 
 uint64_t
@@ -60,7 +72,7 @@ owner_of(pid_t pid)
         return 0;
     }
 
-    return (uint64_t) pid << 32 | (start_time(pid) & 0xffffffffu);
+    return (uint64_t) pid << 32 | (look_up(pid).start & 0xffffffffu);
 }
 
 uint64_t
@@ -73,7 +85,7 @@ bool
 owner_alive(uint64_t word)
 {
     pid_t pid = owner_pid(word);
-    uint64_t start;
+    struct process process;
 
     if (pid <= 0) {
         return false;
@@ -83,10 +95,16 @@ owner_alive(uint64_t word)
         return false;
     }
 
-    /* A start time that cannot be read (hidden /proc) proves nothing. */
-    start = start_time(pid) & 0xffffffffu;
+    /* Dead but not yet waited for, which may take its parent for ever. */
+    process = look_up(pid);
+    if (process.state == 'Z' || process.state == 'X') {
+        return false;
+    }
 
-    return start == 0 || start == (word & 0xffffffffu);
+    /* A start time that cannot be read (hidden /proc) proves nothing. */
+    process.start &= 0xffffffffu;
+
+    return process.start == 0 || process.start == (word & 0xffffffffu);
 }
 
 static uint64_t

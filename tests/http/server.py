@@ -64,7 +64,6 @@ CONFIG = {
 
 FRAME = """
 %(modules)s
-daemon off;
 %(user)s
 pid @DIR@/nginx.pid;
 error_log @DIR@/error.log %(log_level)s;
@@ -107,7 +106,7 @@ class Nginx:
     """
 
     def __init__(self, directory):
-        self.dir, self.process = str(directory), None
+        self.dir = str(directory)
         self.port = free_port()
         self.words = {"DIR": self.dir, "PORT": str(self.port)}
         self.allowed, self.masters = [], []
@@ -149,13 +148,15 @@ class Nginx:
     # --- configuration
 
     def configure(self, server="", http="", main="", servers="", workers=1, intent=None,
-                  intent_config=True, load=True, log_level="info", listen=""):
+                  intent_config=True, load=True, log_level="info", listen="",
+                  daemon="off"):
         """Writes nginx.conf, conf/intent.json and a cookie key.
 
         server: inside of the server{} that listens on @PORT@; listen: more words for
         its listen; http, main: inside of those; servers: more server{} blocks; intent:
         intent.json as a dict (default CONFIG); intent_config: False leaves the directive
-        out, a string replaces it; load: False leaves the module out.
+        out, a string replaces it; load: False leaves the module out; daemon: "on" for
+        upgrade(), which a master that never left its parent ignores.
         """
         if intent_config is True:
             intent_config = "intent_config intent.json;"
@@ -167,7 +168,7 @@ class Nginx:
         text = self.replace(FRAME % {
             "modules": "load_module %s;" % MODULE if load else "",
             "user": "user root root;" if os.geteuid() == 0 else "",
-            "main": main, "http": http, "workers": workers, "log_level": log_level,
+            "daemon": daemon, "main": main, "http": http, "workers": workers, "log_level": log_level,
             "intent_config": intent_config or "",
             "servers": "server { listen 127.0.0.1:@PORT@ %s; root @DIR@/html;\n%s\n}\n%s"
                        % (listen, server, servers),
@@ -188,22 +189,32 @@ class Nginx:
     # --- processes
 
     def start(self, *args, configure=True, **kwargs):
+        """A daemon, without which nginx takes no USR2."""
         if configure:
             self.configure(*args, **kwargs)
-        with open(self.path("stderr"), "ab") as stderr:
-            self.process = subprocess.Popen(self.command(), stderr=stderr)
-        wait_for(lambda: self.process.poll() is not None or self.accepts(), "the start of nginx")
-        assert self.process.poll() is None, self.read("stderr") + self.log()
-        self.masters.append(self.process.pid)
+        status, err = self.launch()
+        assert status == 0, err + self.log()
+        wait_for(self.accepts, "the start of nginx")
+        self.masters.append(self.master)
         return self
 
     def fails(self, *args, configure=True, **kwargs):
         if configure:
             self.configure(*args, **kwargs)
-        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=60)
-        assert done.returncode != 0, done.stderr
+        status, err = self.launch()
+        if status == 0:
+            wait_for(self.accepts, "the start of nginx")
+            self.masters.append(self.master)
+        assert status != 0, "it started"
         self.allow(r"\[emerg\]")
-        return done.stderr
+        return err
+
+    def launch(self):
+        with open(self.path("stderr"), "ab+") as stderr:
+            start = stderr.tell()
+            status = subprocess.call(self.command(), stderr=stderr, timeout=60)
+            stderr.seek(start)
+            return status, stderr.read().decode(errors="replace")
 
     def accepts(self):
         try:
@@ -249,27 +260,23 @@ class Nginx:
     def stop(self):
         """QUIT to all masters; KILL for what does not leave."""
         for pid in reversed(self.masters):
-            try:
-                os.kill(pid, signal.SIGQUIT)
-            except ProcessLookupError:
+            if gone(pid):
                 continue
+            os.kill(pid, signal.SIGQUIT)
             try:
-                wait_for(lambda: gone(pid, self.process), "the end of nginx", 20)
+                wait_for(lambda: gone(pid), "the end of nginx", 20)
             except AssertionError:
                 os.kill(pid, signal.SIGKILL)
                 raise
-        if self.process:
-            self.process.wait(20)
-        self.masters, self.process = [], None
+        self.masters = []
 
     def kill(self):
         """KILL to the master and its workers, as a machine that loses power."""
-        workers = self.workers()
-        for pid in [self.master, *workers]:
+        pids = [self.master, *self.workers()]
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        wait_for(lambda: all(gone(pid) for pid in workers), "the end of the workers")
-        self.masters, self.process = [], None
+        wait_for(lambda: all(gone(pid) for pid in pids), "the end of nginx")
+        self.masters = []
         os.unlink(self.path("nginx.pid"))
 
     def allow(self, pattern):
@@ -314,10 +321,8 @@ class Nginx:
         return response.json["features"]
 
 
-def gone(pid, process=None):
-    """Whether a process has ended; our own child leaves a zombie until it is waited for."""
-    if process is not None and process.pid == pid:
-        return process.poll() is not None
+def gone(pid):
+    """Whether a process has ended; one whose parent does not wait for it stays a zombie."""
     try:
         with open("/proc/%d/stat" % pid) as f:
             return f.read().rsplit(")", 1)[1].split()[0] == "Z"

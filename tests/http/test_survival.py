@@ -21,7 +21,7 @@ SERVER = """
 """
 
 CONFIG_FORWARDING = copy.deepcopy(CONFIG)
-CONFIG_FORWARDING["zone"]["size"] = "512m"
+CONFIG_FORWARDING["zone"] = {"path": "zone", "size": "256m", "lanes": 16, "lane_size": "8m"}
 CONFIG_FORWARDING["forward"] = {"kinesis": {"stream": "clicks", "region": "us-east-1"}}
 
 
@@ -54,7 +54,7 @@ class Load(threading.Thread):
 @pytest.fixture
 def served(nginx):
     """nginx with two workers and a user of seven clicks."""
-    nginx.start(server=SERVER, workers=2, intent=CONFIG_FORWARDING)
+    nginx.start(server=SERVER, workers=2, intent=CONFIG_FORWARDING, daemon="on")
     for _ in range(7):
         assert nginx.get("/click", headers={"X-User": "steady"}).status == 200
     assert nginx.features("steady")["n"] == 7
@@ -101,14 +101,16 @@ def test_binary_upgrade_and_back(served):
     served.signal("HUP", old)
     wait_for(lambda: len(served.workers(old)) == 2, "the return of the old workers")
     served.signal("QUIT", new)
-    wait_for(lambda: gone(new, served.process), "the end of the new master", 30)
+    wait_for(lambda: gone(new), "the end of the new master", 30)
+    served.masters.remove(new)
+    wait_for(lambda: not os.path.exists(served.path("nginx.pid.oldbin"))
+             and served.read("nginx.pid").strip() == str(old), "the old pid file")
 
     # And for good.
-    served.masters.remove(new)
-    wait_for(lambda: served.read("nginx.pid").strip() == str(old), "the old pid file")
     old, new = served.upgrade()
     served.signal("QUIT", old)
-    wait_for(lambda: served.process.poll() is not None, "the end of the old master", 30)
+    wait_for(lambda: gone(old), "the end of the old master", 30)
+    served.masters.remove(old)
     time.sleep(0.3)
     load.end()
 
