@@ -21,6 +21,7 @@
 #include <ngx_http.h>
 
 #include <math.h>
+#include <setjmp.h>
 #include <stdio.h>
 
 #include "../libagent/intent.h"
@@ -178,6 +179,35 @@ typedef struct {
 } ngx_http_intent_ctx_t;
 
 
+/*
+ * Calls into libintent that touch the zone go through this. Where somebody
+ * cuts the zone's file short, its pages are gone, and the kernel answers the
+ * next access with SIGBUS: the call then ends as -EIO, and the process leaves
+ * the zone alone from then on. libintent sees the cut itself, but only every
+ * 100 ms.
+ */
+
+typedef struct {
+    sigjmp_buf                    jump;
+    volatile sig_atomic_t         armed;
+    volatile sig_atomic_t         broken;
+} ngx_http_intent_fault_t;
+
+
+#define ngx_http_intent_guard(rc, call)                                       \
+    if (ngx_http_intent_fault.broken) {                                       \
+        rc = -EIO;                                                            \
+                                                                              \
+    } else if (sigsetjmp(ngx_http_intent_fault.jump, 0)) {                    \
+        rc = -EIO;                                                            \
+                                                                              \
+    } else {                                                                  \
+        ngx_http_intent_fault.armed = 1;                                      \
+        rc = call;                                                            \
+        ngx_http_intent_fault.armed = 0;                                      \
+    }
+
+
 /* request: context, clock, log */
 
 ngx_http_intent_ctx_t *ngx_http_intent_find_ctx(ngx_http_request_t *r);
@@ -189,7 +219,7 @@ uint64_t ngx_http_intent_elapsed(ngx_http_intent_ctx_t *ctx);
 unsigned ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_ctx_t *ctx);
 void ngx_http_intent_count(ngx_http_request_t *r,
-    enum intent_counter counter);
+    enum intent_counter counter, uint64_t n);
 void ngx_http_intent_log_failure(ngx_log_t *log, int rc, const char *what);
 
 /* conf: directives */
@@ -273,8 +303,6 @@ char *ngx_http_intent_beacon(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_intent_beacon_handler(ngx_http_request_t *r);
 char *ngx_http_intent_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_intent_api_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_intent_deny(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail);
 ngx_int_t ngx_http_intent_features(ngx_http_request_t *r);
 ngx_int_t ngx_http_intent_features_batch(ngx_http_request_t *r);
 ngx_int_t ngx_http_intent_popular(ngx_http_request_t *r);
@@ -289,6 +317,9 @@ ngx_int_t ngx_http_intent_send_text(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_intent_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *detail, ngx_int_t event);
 
+#define ngx_http_intent_deny(r, status, detail)                               \
+    ngx_http_intent_problem(r, status, detail, 0)
+
 /* worker */
 
 ngx_int_t ngx_http_intent_open_zone(ngx_conf_t *cf,
@@ -297,7 +328,8 @@ ngx_int_t ngx_http_intent_init_process(ngx_cycle_t *cycle);
 void ngx_http_intent_exit_process(ngx_cycle_t *cycle);
 
 
-extern ngx_module_t  ngx_http_intent_module;
+extern ngx_module_t             ngx_http_intent_module;
+extern ngx_http_intent_fault_t  ngx_http_intent_fault;
 
 
 #endif /* _NGX_HTTP_INTENT_H_INCLUDED_ */

@@ -298,31 +298,19 @@ ngx_http_intent_unauthorized(ngx_http_request_t *r)
 }
 
 
-/* A problem, with what is left of the request body out of the way. */
-
-ngx_int_t
-ngx_http_intent_deny(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_discard_request_body(r);
-
-    return rc != NGX_OK ? rc : ngx_http_intent_problem(r, status, detail, 0);
-}
-
-
 static ngx_int_t
 ngx_http_intent_status_json(ngx_http_request_t *r)
 {
     int                           rc;
-    char                         *text;
-    size_t                        len;
+    char                         *text = NULL;
+    size_t                        len = 0;
     ngx_http_intent_main_conf_t  *imcf;
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
-    rc = intent_status_json(imcf->zone, ngx_http_intent_now(), &text, &len);
+    ngx_http_intent_guard(rc, intent_status_json(imcf->zone,
+                                                 ngx_http_intent_now(), &text,
+                                                 &len));
 
     return ngx_http_intent_send_owned(r, &ngx_http_intent_json, rc, text, len);
 }
@@ -332,13 +320,14 @@ static ngx_int_t
 ngx_http_intent_metrics(ngx_http_request_t *r)
 {
     int                           rc;
-    char                         *text;
-    size_t                        len;
+    char                         *text = NULL;
+    size_t                        len = 0;
     ngx_http_intent_main_conf_t  *imcf;
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
-    rc = intent_metrics(imcf->zone, ngx_http_intent_now(), &text, &len);
+    ngx_http_intent_guard(rc, intent_metrics(imcf->zone, ngx_http_intent_now(),
+                                             &text, &len));
 
     return ngx_http_intent_send_owned(r, &ngx_http_intent_prometheus, rc, text,
                                       len);

@@ -223,12 +223,19 @@ ngx_http_intent_beacon_parse(ngx_http_request_t *r, ngx_str_t *body,
         return NGX_OK;
     }
 
-    status = (error == -E2BIG || error == -EOVERFLOW)
-             ? NGX_HTTP_REQUEST_ENTITY_TOO_LARGE : NGX_HTTP_BAD_REQUEST;
+    if (error == -ENOMEM) {
+        status = NGX_HTTP_INTENT_FAILED_DEPENDENCY;
+
+    } else if (err.line == 0 && (error == -E2BIG || error == -EOVERFLOW)) {
+        status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+
+    } else {
+        status = NGX_HTTP_BAD_REQUEST;
+    }
 
     *rc = ngx_http_intent_refuse(r, status,
                                  err.text[0] ? err.text
-                                             : "the events cannot be read",
+                                             : "the events could not be read",
                                  err.line);
     return NGX_DECLINED;
 }
@@ -266,7 +273,7 @@ ngx_http_intent_beacon_record(ngx_http_request_t *r,
                                       "the zone does not take events now", i);
     }
 
-    ngx_http_intent_count(r, INTENT_C_BEACONS);
+    ngx_http_intent_count(r, INTENT_C_BEACONS, 1);
 
     return ngx_http_intent_send(r, NGX_HTTP_NO_CONTENT, NULL, NULL, 0);
 }
@@ -276,12 +283,7 @@ static ngx_int_t
 ngx_http_intent_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *detail, ngx_int_t event)
 {
-    ngx_int_t  rc;
+    ngx_http_intent_count(r, INTENT_C_BEACONS_BAD, 1);
 
-    ngx_http_intent_count(r, INTENT_C_BEACONS_BAD);
-
-    rc = ngx_http_discard_request_body(r);
-
-    return rc != NGX_OK ? rc
-                        : ngx_http_intent_problem(r, status, detail, event);
+    return ngx_http_intent_problem(r, status, detail, event);
 }

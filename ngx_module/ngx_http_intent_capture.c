@@ -148,10 +148,10 @@ ngx_http_intent_set(ngx_http_request_t *r, struct intent_event *event,
                           (char *) value.data, value.len);
 
     if (rc == -E2BIG) {
-        ngx_http_intent_count(r, INTENT_C_FIELD_LONG);
+        ngx_http_intent_count(r, INTENT_C_FIELD_LONG, 1);
 
     } else if (rc < 0) {
-        ngx_http_intent_count(r, INTENT_C_FIELD_BAD);
+        ngx_http_intent_count(r, INTENT_C_FIELD_BAD, 1);
     }
 
     return NGX_OK;
@@ -169,7 +169,7 @@ ngx_http_intent_record(ngx_http_request_t *r,
     struct intent_event *event)
 {
     int                           rc;
-    unsigned                      flags;
+    unsigned                      flags, wait;
     struct intent_who             who;
     struct intent_value           category;
     ngx_http_intent_main_conf_t  *imcf;
@@ -181,14 +181,16 @@ ngx_http_intent_record(ngx_http_request_t *r,
     flags = INTENT_RECORD_LIVE;
 
     if (ctx->gpc) {
-        ngx_http_intent_count(r, INTENT_C_NOT_FORWARDED);
+        ngx_http_intent_count(r, INTENT_C_NOT_FORWARDED, 1);
 
     } else {
         flags |= INTENT_RECORD_FORWARD;
     }
 
-    rc = intent_record(imcf->zone, event, &who, ctx->now, flags,
-                       ngx_http_intent_wait(lcf, ctx));
+    wait = ngx_http_intent_wait(lcf, ctx);
+
+    ngx_http_intent_guard(rc, intent_record(imcf->zone, event, &who, ctx->now,
+                                            flags, wait));
 
     if (rc < 0) {
         ngx_http_intent_log_failure(r->connection->log, rc,

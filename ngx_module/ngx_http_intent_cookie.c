@@ -162,7 +162,7 @@ ngx_http_intent_mint_cookie(ngx_http_request_t *r,
     }
 
     if (ctx->cookie == NGX_HTTP_INTENT_COOKIE_BAD) {
-        ngx_http_intent_count(r, INTENT_C_COOKIE_BAD);
+        ngx_http_intent_count(r, INTENT_C_COOKIE_BAD, 1);
     }
 
     ctx->cookie = NGX_HTTP_INTENT_COOKIE_MINTED;
@@ -239,7 +239,7 @@ ngx_http_intent_send_cookie(ngx_http_request_t *r,
         attributes = &cookie->attributes;
 
         if (!ctx->cookie_sent) {
-            ngx_http_intent_count(r, INTENT_C_COOKIE_NEW);
+            ngx_http_intent_count(r, INTENT_C_COOKIE_NEW, 1);
         }
 
     } else if (ctx->cookie == NGX_HTTP_INTENT_COOKIE_NONE) {

@@ -55,7 +55,7 @@ ngx_http_intent_decide(ngx_http_request_t *r,
     }
 
     if (stage == NGX_HTTP_INTENT_AFTER && !ctx->decided && !ctx->answered) {
-        ngx_http_intent_count(r, INTENT_C_FAIL_OPEN);
+        ngx_http_intent_count(r, INTENT_C_FAIL_OPEN, 1);
     }
 }
 
@@ -84,18 +84,25 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
         return INTENT_REASON_IDENTITY;
     }
 
-    wait = ngx_http_intent_wait(lcf, ctx);
-
-    if (wait == 0) {
+    if (lcf->budget == 0) {
         return INTENT_REASON_BUDGET;
     }
+
+    /*
+     * Past the budget nothing is waited for. What can be had at once is, since
+     * the popular answer would not be there any sooner: mostly it was the
+     * kernel that gave our time to another process.
+     */
+
+    wait = ngx_http_intent_wait(lcf, ctx);
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
     ctx->serial = ++ngx_http_intent_serial;
 
-    rc = intent_read(imcf->zone, (int) imcf->featureset, key, len, ctx->now,
-                     wait, &ngx_http_intent_scratch);
+    ngx_http_intent_guard(rc, intent_read(imcf->zone, (int) imcf->featureset,
+                                          key, len, ctx->now, wait,
+                                          &ngx_http_intent_scratch));
 
     if (rc == 0) {
         return INTENT_REASON_NONE;
@@ -104,7 +111,7 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_serial++;
 
     if (rc == -EBUSY) {
-        return INTENT_REASON_BUSY;
+        return wait ? INTENT_REASON_BUSY : INTENT_REASON_BUDGET;
     }
 
     ngx_http_intent_log_failure(r->connection->log, rc,
@@ -119,6 +126,7 @@ ngx_http_intent_choose(ngx_http_request_t *r,
     ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx)
 {
     int                           rc;
+    unsigned                      wait;
     struct intent_answer         *answer;
     struct intent_decision       *d;
     ngx_http_intent_main_conf_t  *imcf;
@@ -128,9 +136,12 @@ ngx_http_intent_choose(ngx_http_request_t *r,
     d = &ngx_http_intent_decision;
     answer = ctx->answered ? &ngx_http_intent_scratch : NULL;
 
-    rc = intent_decide(imcf->zone, answer, ctx->reason,
-                       (char *) ctx->category.data, ctx->category.len,
-                       ctx->now, ngx_http_intent_wait(lcf, ctx), d);
+    wait = ngx_http_intent_wait(lcf, ctx);
+
+    ngx_http_intent_guard(rc, intent_decide(imcf->zone, answer, ctx->reason,
+                                            (char *) ctx->category.data,
+                                            ctx->category.len, ctx->now, wait,
+                                            d));
 
     if (rc < 0) {
         ngx_http_intent_log_failure(r->connection->log, rc, "a decision");

@@ -135,9 +135,10 @@ ngx_http_intent_read_json(ngx_http_request_t *r, ngx_int_t featureset,
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
-    rc = intent_read(imcf->zone, (int) featureset, (char *) key->data,
-                     key->len, t, NGX_HTTP_INTENT_API_WAIT_US,
-                     &ngx_http_intent_api_answer);
+    ngx_http_intent_guard(rc, intent_read(imcf->zone, (int) featureset,
+                                          (char *) key->data, key->len, t,
+                                          NGX_HTTP_INTENT_API_WAIT_US,
+                                          &ngx_http_intent_api_answer));
     if (rc < 0) {
         return rc;
     }
@@ -170,6 +171,7 @@ static ngx_int_t
 ngx_http_intent_read_failed(ngx_http_request_t *r, ngx_int_t featureset,
     int rc)
 {
+    int64_t                       oldest;
     ngx_http_intent_main_conf_t  *imcf;
     u_char                        text[128];
 
@@ -178,9 +180,13 @@ ngx_http_intent_read_failed(ngx_http_request_t *r, ngx_int_t featureset,
     case -ERANGE:
         imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
+        oldest = 0;
+
+        ngx_http_intent_guard(rc, (oldest = intent_oldest_read(imcf->zone,
+                                                   (int) featureset), 0));
+
         (void) ngx_sprintf(text, "\"timestamp\": the oldest that can be "
-                           "answered is %L%Z",
-                           intent_oldest_read(imcf->zone, (int) featureset));
+                           "answered is %L%Z", oldest);
 
         return ngx_http_intent_deny(r, NGX_HTTP_BAD_REQUEST, (char *) text);
 
@@ -443,7 +449,7 @@ ngx_http_intent_popular(ngx_http_request_t *r)
     ngx_http_intent_main_conf_t  *imcf;
 
     if (ngx_http_intent_arg(r, "by", &category) != NGX_OK) {
-        ngx_str_null(&category);
+        ngx_str_set(&category, "");
     }
 
     k = 10;
@@ -464,10 +470,12 @@ ngx_http_intent_popular(ngx_http_request_t *r)
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
-    rc = intent_popular(imcf->zone,
-                        category.len ? (char *) category.data : "",
-                        category.len, ngx_http_intent_now(),
-                        NGX_HTTP_INTENT_API_WAIT_US, (int) k, items);
+    ngx_http_intent_guard(rc, intent_popular(imcf->zone,
+                                             (char *) category.data,
+                                             category.len,
+                                             ngx_http_intent_now(),
+                                             NGX_HTTP_INTENT_API_WAIT_US,
+                                             (int) k, items));
 
     if (rc == -ENOTSUP) {
         return ngx_http_intent_deny(r, NGX_HTTP_NOT_FOUND,

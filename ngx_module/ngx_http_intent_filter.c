@@ -129,25 +129,25 @@ static void
 ngx_http_intent_count_request(ngx_http_request_t *r,
     ngx_http_intent_ctx_t *ctx)
 {
-    ngx_http_intent_count(r, INTENT_C_REQUESTS);
+    ngx_http_intent_count(r, INTENT_C_REQUESTS, 1);
 
     if (!ctx->consent) {
-        ngx_http_intent_count(r, INTENT_C_NO_CONSENT);
+        ngx_http_intent_count(r, INTENT_C_NO_CONSENT, 1);
     }
 
     if (ctx->gpc) {
-        ngx_http_intent_count(r, INTENT_C_GPC);
+        ngx_http_intent_count(r, INTENT_C_GPC, 1);
     }
 
     if (ctx->key_refused) {
-        ngx_http_intent_count(r, INTENT_C_KEY_BAD);
+        ngx_http_intent_count(r, INTENT_C_KEY_BAD, 1);
     }
 
     if (ctx->consent
         && (ctx->cookie == NGX_HTTP_INTENT_COOKIE_VALID
             || ctx->cookie == NGX_HTTP_INTENT_COOKIE_STALE))
     {
-        ngx_http_intent_count(r, INTENT_C_COOKIE_OK);
+        ngx_http_intent_count(r, INTENT_C_COOKIE_OK, 1);
     }
 }
 
@@ -359,16 +359,12 @@ ngx_http_intent_add_header(ngx_http_request_t *r, const char *key, size_t len,
 static void
 ngx_http_intent_count_busy(ngx_http_request_t *r, ngx_http_intent_ctx_t *ctx)
 {
-    ngx_http_intent_main_conf_t  *imcf;
-
     static uint64_t  rest;
-
-    imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
     rest += ctx->busy - ctx->counted;
     ctx->counted = ctx->busy;
 
-    intent_count(imcf->zone, INTENT_C_BUSY_US, rest / 1000);
+    ngx_http_intent_count(r, INTENT_C_BUSY_US, rest / 1000);
 
     rest %= 1000;
 }

@@ -153,13 +153,17 @@ ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
 
 
 void
-ngx_http_intent_count(ngx_http_request_t *r, enum intent_counter counter)
+ngx_http_intent_count(ngx_http_request_t *r, enum intent_counter counter,
+    uint64_t n)
 {
+    int                           rc;
     ngx_http_intent_main_conf_t  *imcf;
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
-    intent_count(imcf->zone, counter, 1);
+    ngx_http_intent_guard(rc, (intent_count(imcf->zone, counter, n), 0));
+
+    (void) rc;
 }
 
 

@@ -163,7 +163,10 @@ ngx_http_intent_send_text(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* RFC 9457. event: the number of the first bad one in a beacon, or 0. */
+/*
+ * RFC 9457. event: the number of the first bad one in a beacon, or 0. What is
+ * left of the request body is not asked for, and thrown away when it comes.
+ */
 
 ngx_int_t
 ngx_http_intent_problem(ngx_http_request_t *r, ngx_uint_t status,
@@ -171,7 +174,16 @@ ngx_http_intent_problem(ngx_http_request_t *r, ngx_uint_t status,
 {
     u_char       *p, *text;
     size_t        len;
+    ngx_int_t     rc;
     const char   *title;
+
+    r->expect_tested = 1;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     title = ngx_http_intent_title(status);
     len = ngx_strlen(detail);

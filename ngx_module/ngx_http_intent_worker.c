@@ -13,19 +13,20 @@
 #define NGX_HTTP_INTENT_TICK  100
 
 
-typedef struct {
-    ngx_http_intent_main_conf_t  *conf;
-    struct intent                *zone;
-} ngx_http_intent_zone_cleanup_t;
-
-
 static ngx_int_t ngx_http_intent_zone_error(ngx_conf_t *cf, int rc,
     struct intent_error *err, const char *path);
 static void ngx_http_intent_zone_cleanup(void *data);
 static void ngx_http_intent_start(ngx_http_intent_main_conf_t *imcf,
     ngx_log_t *log);
 static void ngx_http_intent_tick(ngx_event_t *ev);
+static void ngx_http_intent_catch(ngx_log_t *log);
+static void ngx_http_intent_sigbus(int signo, siginfo_t *info, void *context);
 
+
+ngx_http_intent_fault_t  ngx_http_intent_fault;
+
+static struct sigaction  ngx_http_intent_old_action;
+static ngx_uint_t        ngx_http_intent_catching;
 
 static ngx_event_t       ngx_http_intent_tick_event;
 
@@ -36,11 +37,10 @@ static ngx_connection_t  ngx_http_intent_tick_connection;
 ngx_int_t
 ngx_http_intent_open_zone(ngx_conf_t *cf, ngx_http_intent_main_conf_t *imcf)
 {
-    int                              rc;
-    const char                      *path;
-    ngx_pool_cleanup_t              *cln;
-    struct intent_error              err;
-    ngx_http_intent_zone_cleanup_t  *zc;
+    int                  rc;
+    const char          *path;
+    ngx_pool_cleanup_t  *cln;
+    struct intent_error  err;
 
     if (ngx_process == NGX_PROCESS_SIGNALLER) {
 
@@ -60,8 +60,7 @@ ngx_http_intent_open_zone(ngx_conf_t *cf, ngx_http_intent_main_conf_t *imcf)
                       : NGX_OK;
     }
 
-    cln = ngx_pool_cleanup_add(cf->pool,
-                               sizeof(ngx_http_intent_zone_cleanup_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
     if (cln == NULL) {
         return NGX_ERROR;
     }
@@ -73,11 +72,8 @@ ngx_http_intent_open_zone(ngx_conf_t *cf, ngx_http_intent_main_conf_t *imcf)
         return ngx_http_intent_zone_error(cf, rc, &err, path);
     }
 
-    zc = cln->data;
-    zc->conf = imcf;
-    zc->zone = imcf->zone;
-
     cln->handler = ngx_http_intent_zone_cleanup;
+    cln->data = imcf->zone;
 
     /*
      * Ours are this process, which a reload finds as the owner, and the one
@@ -109,14 +105,19 @@ ngx_http_intent_zone_error(ngx_conf_t *cf, int rc, struct intent_error *err,
 static void
 ngx_http_intent_zone_cleanup(void *data)
 {
-    ngx_http_intent_zone_cleanup_t *zc = data;
+    int  rc;
 
-    if (zc->conf->started) {
-        intent_worker_stop(zc->zone);
-        zc->conf->started = 0;
+    ngx_http_intent_guard(rc, (intent_close(data), 0));
+
+    (void) rc;
+
+    if (ngx_http_intent_catching) {
+
+        /* the handler goes away with the module, which is closed after this */
+
+        (void) sigaction(SIGBUS, &ngx_http_intent_old_action, NULL);
+        ngx_http_intent_catching = 0;
     }
-
-    intent_close(zc->zone);
 }
 
 
@@ -140,6 +141,7 @@ ngx_http_intent_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_http_intent_catch(cycle->log);
     ngx_http_intent_start(imcf, cycle->log);
 
     ev = &ngx_http_intent_tick_event;
@@ -174,10 +176,11 @@ ngx_http_intent_start(ngx_http_intent_main_conf_t *imcf, ngx_log_t *log)
 
     /* by now the master has its final pid: it may have become a daemon */
 
-    intent_owner_claim(imcf->zone, ngx_process == NGX_PROCESS_SINGLE
-                                   ? ngx_pid : ngx_parent);
+    ngx_http_intent_guard(rc, (intent_owner_claim(imcf->zone,
+                                       ngx_process == NGX_PROCESS_SINGLE
+                                       ? ngx_pid : ngx_parent), 0));
 
-    rc = intent_worker_start(imcf->zone);
+    ngx_http_intent_guard(rc, intent_worker_start(imcf->zone));
 
     if (rc < 0 && rc != -EAGAIN) {
         ngx_log_error(NGX_LOG_ERR, log, -rc,
@@ -195,10 +198,7 @@ ngx_http_intent_tick(ngx_event_t *ev)
     int                           rc;
     ngx_http_intent_main_conf_t  *imcf;
 
-    /*
-     * the cycle of now: with "master_process off" a reload brings a new one
-     * without a new process
-     */
+    /* the cycle of now: with "master_process off" a reload makes a new one */
 
     imcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                ngx_http_intent_module);
@@ -209,7 +209,8 @@ ngx_http_intent_tick(ngx_event_t *ev)
             ngx_http_intent_start(imcf, ev->log);
         }
 
-        rc = intent_tick(imcf->zone, ngx_http_intent_now());
+        ngx_http_intent_guard(rc, intent_tick(imcf->zone,
+                                              ngx_http_intent_now()));
 
         if (rc < 0 && rc != -EAGAIN) {
             ngx_http_intent_log_failure(ev->log, rc, "housekeeping");
@@ -223,12 +224,57 @@ ngx_http_intent_tick(ngx_event_t *ev)
 void
 ngx_http_intent_exit_process(ngx_cycle_t *cycle)
 {
+    int                           rc;
     ngx_http_intent_main_conf_t  *imcf;
 
     imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_intent_module);
 
     if (imcf && imcf->started) {
-        intent_worker_stop(imcf->zone);
+        ngx_http_intent_guard(rc, (intent_worker_stop(imcf->zone), 0));
         imcf->started = 0;
+
+        (void) rc;
     }
+}
+
+
+static void
+ngx_http_intent_catch(ngx_log_t *log)
+{
+    struct sigaction  sa;
+
+    ngx_memzero(&sa, sizeof(struct sigaction));
+
+    sa.sa_sigaction = ngx_http_intent_sigbus;
+    sa.sa_flags = SA_SIGINFO|SA_NODEFER;
+    sigemptyset(&sa.sa_mask);
+
+    if (sigaction(SIGBUS, &sa, &ngx_http_intent_old_action) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      "sigaction(SIGBUS) failed");
+        return;
+    }
+
+    ngx_http_intent_catching = 1;
+}
+
+
+/*
+ * libintent is left in the middle. It holds no memory there, and whatever it
+ * was about to write is in a file that nobody has any more.
+ */
+
+static void
+ngx_http_intent_sigbus(int signo, siginfo_t *info, void *context)
+{
+    if (ngx_http_intent_fault.armed && info->si_code == BUS_ADRERR) {
+        ngx_http_intent_fault.armed = 0;
+        ngx_http_intent_fault.broken = 1;
+        siglongjmp(ngx_http_intent_fault.jump, 1);
+    }
+
+    /* not ours: it comes again at once, to whom it would have come */
+
+    (void) sigaction(SIGBUS, &ngx_http_intent_old_action, NULL);
+    ngx_http_intent_catching = 0;
 }
