@@ -59,8 +59,9 @@ int engine_random(struct intent *intent, void *out, size_t len);
 /* Doubles a private zone. -ENOMEM. */
 int engine_grow(struct intent *intent);
 
-/* Puts an event, or with event == NULL a tombstone, into the lane. */
-void engine_forward(struct intent *intent, const struct intent_event *event,
+/* Puts an event, or with event == NULL a tombstone, into the lane. False when
+ * it did not get there: counted, or nothing is forwarded by configuration. */
+bool engine_forward(struct intent *intent, const struct intent_event *event,
                     const struct intent_who *who, int64_t now_ms,
                     unsigned did);
 

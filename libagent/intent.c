@@ -485,6 +485,22 @@ apply_deferred(struct intent *intent)
     }
 }
 
+/* Someone may have died amid giving the section another geometry. */
+static void
+mend_popularity(struct intent *intent)
+{
+    struct popularity *p = &intent->popularity;
+
+    if (intent->config->popularity.enabled && !intent->zone.grow
+        && (!intent->popular || atomic_load(&p->head->ready) == 0))
+    {
+        attach_popularity(intent, true);
+    }
+
+    intent_count(intent, INTENT_C_LOCKS_RECOVERED, p->recovered);
+    p->recovered = 0;
+}
+
 int
 intent_tick(struct intent *intent, int64_t now_ms)
 {
@@ -500,6 +516,7 @@ intent_tick(struct intent *intent, int64_t now_ms)
         claim_lane(intent);
     }
     sweep(intent);
+    mend_popularity(intent);
 
     return 0;
 }

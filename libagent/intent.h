@@ -339,10 +339,11 @@ INTENT_API int intent_items_header(const struct intent_decision *decision,
 
 /* --- erasure, counters, status ------------------------------------------ */
 
-/* Erases the key's windows in this zone and forwards a tombstone event.
- * Returns the number of records erased (0: it had none), or -errno. */
+/* Erases the key's windows in this zone and forwards a tombstone event;
+ * *forwarded says whether that is in a lane. Returns the number of records
+ * erased (0: it had none), or -errno. */
 INTENT_API int intent_forget(struct intent *intent, const char *key,
-                             size_t len, int64_t now_ms);
+                             size_t len, int64_t now_ms, bool *forwarded);
 
 /* Counters that hosts increment; each is exported as
  * intent_NAME_total. X(enum suffix, name, help) */
@@ -379,6 +380,7 @@ INTENT_API int intent_forget(struct intent *intent, const char *key,
     X(RECORDS_DAMAGED, records_damaged, "records dropped as damaged")         \
     X(COALESCED, events_coalesced, "events merged into tiles")                \
     X(POPULAR_FULL, categories_full, "categories beyond the popularity table")\
+    X(POPULAR_MISSED, popularity_missed, "events not made popular: lock busy") \
     X(FORGOTTEN, records_forgotten, "records erased on demand")               \
     X(BUSY_US, busy_microseconds, "microseconds spent in the module")
 

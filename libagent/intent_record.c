@@ -224,12 +224,20 @@ record_popularity(struct intent *intent, const struct intent_event *event,
     }
     category = intent_event_category(intent->config, event);
 
-    if (popularity_add(&intent->popularity, intent->zone.self,
-                       category.as.s, category.len, item->as.s, item->len,
-                       event->time_ms, 1.0, wait_us)
-        == POPULARITY_NO_CATEGORY)
+    switch (popularity_add(&intent->popularity, intent->zone.self,
+                           category.as.s, category.len, item->as.s, item->len,
+                           event->time_ms, 1.0, wait_us))
     {
+    case POPULARITY_NO_CATEGORY:
         intent_count(intent, INTENT_C_POPULAR_FULL, 1);
+        break;
+
+    case -EBUSY:
+        intent_count(intent, INTENT_C_POPULAR_MISSED, 1);
+        break;
+
+    default:
+        break;
     }
 }
 
@@ -252,7 +260,7 @@ drop_no_lane(struct intent *intent)
     atomic_add(&zone_account(&intent->zone)->no_lane, 1);
 }
 
-void
+bool
 engine_forward(struct intent *intent, const struct intent_event *event,
                const struct intent_who *who, int64_t now_ms, unsigned did)
 {
@@ -270,13 +278,13 @@ engine_forward(struct intent *intent, const struct intent_event *event,
     int len;
 
     if (!intent->config->forward.enabled || zone->grow) {
-        return;
+        return false;
     }
     if (intent->lane < 0
         || engine_random(intent, meta.random, sizeof(meta.random)) != 0)
     {
         drop_no_lane(intent);
-        return;
+        return false;
     }
 
     bound = encode_bound(intent->config, event, &meta);
@@ -286,17 +294,19 @@ engine_forward(struct intent *intent, const struct intent_event *event,
 
     room = lane_reserve(zone, meta.lane, bound, &meta.seq);
     if (room == NULL) {
-        return;
+        return false;
     }
 
     len = encode_event(intent->config, event, &meta, room, bound);
     if (len < 0) {
         lane_refuse(zone, meta.lane);
-        return;
+        return false;
     }
 
     lane_commit(zone, meta.lane, room, (uint32_t) len,
                 hash_64(zone->header->stream_key, id, id_len));
+
+    return true;
 }
 
 int
@@ -348,7 +358,7 @@ intent_record(struct intent *intent, const struct intent_event *event,
 
 int
 intent_forget(struct intent *intent, const char *key, size_t len,
-              int64_t now_ms)
+              int64_t now_ms, bool *forwarded)
 {
     struct intent_who who = { key, len, NULL, 0 };
     const unsigned wait_us = 100000;
@@ -378,7 +388,7 @@ intent_forget(struct intent *intent, const char *key, size_t len,
     }
 
     intent_count(intent, INTENT_C_FORGOTTEN, (uint64_t) erased);
-    engine_forward(intent, NULL, &who, now_ms, 0);
+    *forwarded = engine_forward(intent, NULL, &who, now_ms, 0);
 
     return erased;
 }

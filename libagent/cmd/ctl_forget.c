@@ -12,11 +12,13 @@ static const struct option options[] = { { NULL, 0, NULL, 0 } };
 static int
 forget(struct intent *intent, const char *key)
 {
+    bool forwarded;
     int erased, lane;
 
     /* The tombstone is an event and needs a lane to travel in. */
     lane = intent_worker_start(intent);
-    erased = intent_forget(intent, key, strlen(key), ctl_now_ms());
+    erased = intent_forget(intent, key, strlen(key), ctl_now_ms(),
+                           &forwarded);
     intent_worker_stop(intent);
 
     if (erased < 0) {
@@ -34,7 +36,9 @@ forget(struct intent *intent, const char *key)
                         "the number of lanes");
     }
 
-    puts("tombstone queued (where the configuration forwards)");
+    puts(forwarded ? "tombstone queued"
+                   : "no tombstone: the configuration forwards nothing, or "
+                     "the lane is full (see intentctl status)");
 
     return ctl_flush();
 }

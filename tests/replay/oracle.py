@@ -5,6 +5,7 @@ Shares no code with the product: events are kept in plain lists and every
 answer is computed from all of them, sums as fractions. Only what the example
 configuration needs: DiscoverySignals over ClickEvent.
 """
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 
 HOUR = 3_600_000
@@ -57,6 +58,15 @@ class Oracle:
         out["browsing_momentum"] = number(
             c1 / max(Fraction(c7, 168), Fraction(0.01)))
         return out
+
+
+def milliseconds(timestamp):
+    """Epoch ms of either form, RFC 3339 cut to ms."""
+    if isinstance(timestamp, int):
+        return timestamp
+    then = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (then - epoch) // timedelta(milliseconds=1)
 
 
 def number(exact):

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from oracle import DAY, HOUR, WINDOWS, Oracle, differences
+from oracle import DAY, HOUR, WINDOWS, Oracle, differences, milliseconds
 
 NAMES = ["personas", "random1", "random2", "random3", "random4", "late5",
          "late6"]
@@ -31,13 +31,13 @@ def test_the_oracle_agrees_with_the_vectors(vectors):
         expected = (vectors / f"{name}.expected.jsonl").open()
         for line in (vectors / f"{name}.jsonl").open():
             row = json.loads(line)
+            time = milliseconds(row["timestamp"])
             if "featureset" in row:
                 want = json.loads(next(expected))["features"]
-                have = oracle.features(row["entity_id"], row["timestamp"])
+                have = oracle.features(row["entity_id"], time)
                 assert differences(have, want) == []
             else:
-                oracle.event(row["user_id"], row["timestamp"],
-                             row.get("dwell_time_sec"))
+                oracle.event(row["user_id"], time, row.get("dwell_time_sec"))
 
 
 def random_stream(rng):
