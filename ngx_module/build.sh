@@ -95,7 +95,8 @@ if [ -n "$asan" ]; then
     # over one is seen
     cflags="-O1 -g -fno-omit-frame-pointer -fsanitize=address \
             -DNGX_DEBUG_PALLOC=1 $cflags"
-    ldflags="-fsanitize=address $ldflags"
+    # and whatever libintent.a was built with
+    ldflags="-fsanitize=address,undefined $ldflags"
 
     args=(--prefix=/usr/share/nginx --error-log-path=stderr
           --with-compat --with-debug --with-threads

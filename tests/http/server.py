@@ -64,6 +64,7 @@ CONFIG = {
 
 FRAME = """
 %(modules)s
+daemon %(daemon)s;
 %(user)s
 pid @DIR@/nginx.pid;
 error_log @DIR@/error.log %(log_level)s;
@@ -149,14 +150,14 @@ class Nginx:
 
     def configure(self, server="", http="", main="", servers="", workers=1, intent=None,
                   intent_config=True, load=True, log_level="info", listen="",
-                  daemon="off"):
+                  daemon="on"):
         """Writes nginx.conf, conf/intent.json and a cookie key.
 
         server: inside of the server{} that listens on @PORT@; listen: more words for
         its listen; http, main: inside of those; servers: more server{} blocks; intent:
         intent.json as a dict (default CONFIG); intent_config: False leaves the directive
-        out, a string replaces it; load: False leaves the module out; daemon: "on" for
-        upgrade(), which a master that never left its parent ignores.
+        out, a string replaces it; load: False leaves the module out; daemon: "off" for
+        tests that run nginx.command() themselves.
         """
         if intent_config is True:
             intent_config = "intent_config intent.json;"
@@ -168,8 +169,8 @@ class Nginx:
         text = self.replace(FRAME % {
             "modules": "load_module %s;" % MODULE if load else "",
             "user": "user root root;" if os.geteuid() == 0 else "",
-            "daemon": daemon, "main": main, "http": http, "workers": workers, "log_level": log_level,
-            "intent_config": intent_config or "",
+            "daemon": daemon, "main": main, "http": http, "workers": workers,
+            "log_level": log_level, "intent_config": intent_config or "",
             "servers": "server { listen 127.0.0.1:@PORT@ %s; root @DIR@/html;\n%s\n}\n%s"
                        % (listen, server, servers),
         })
@@ -189,7 +190,7 @@ class Nginx:
     # --- processes
 
     def start(self, *args, configure=True, **kwargs):
-        """A daemon, without which nginx takes no USR2."""
+        """As a daemon: nginx takes no USR2 otherwise."""
         if configure:
             self.configure(*args, **kwargs)
         status, err = self.launch()

@@ -189,7 +189,7 @@ def test_http_1_0(site, line):
 
 def test_requests_that_nginx_refuses_unread_count_nothing(site):
     for data in (b"GET / HTTP/1.1\r\n\r\n", b"BAD\x01\r\n\r\n", b"GET /return HTTP/3.9\r\n\r\n",
-                 b"GET /return HTTP/1.1\r\nHost: a\r\nX-User: x\r\n" + b"A: %s\r\n" % (b"a" * 40000)):
+                 b"GET /return HTTP/1.1\r\nHost: a\r\nX-User: x\r\nA: %s\r\n" % (b"a" * 40000)):
         c = Client(site.port)
         assert c.raw(data + b"\r\n").status in (400, 505)
         c.close()

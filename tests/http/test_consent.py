@@ -19,7 +19,8 @@ NAME = "__Host-visitor"
 @pytest.fixture
 def forwarding(config):
     config["forward"] = {"spool": {"path": "spool", "size": "8m"},
-                         "kinesis": {"stream": "s", "region": "r", "endpoint": "http://127.0.0.1:9"}}
+                         "kinesis": {"stream": "s", "region": "us-east-1",
+                                     "endpoint": "http://127.0.0.1:9"}}
     return config
 
 

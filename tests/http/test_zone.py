@@ -159,7 +159,7 @@ def test_one_process(nginx):
 
 
 def test_in_the_foreground(nginx):
-    nginx.configure(SERVER, main="daemon off;")
+    nginx.configure(SERVER, daemon="off")
     process = subprocess.Popen(nginx.command())
     try:
         wait_for(nginx.accepts, "the start")
