@@ -5,6 +5,7 @@ import copy
 import http.server
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -88,9 +89,16 @@ http {
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the system gives to outgoing connections, which would take it."""
+    while True:
+        port = random.randrange(10240, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Nginx:
