@@ -66,6 +66,7 @@ CONFIG = {
 FRAME = """
 %(modules)s
 daemon %(daemon)s;
+env ASAN_OPTIONS;
 %(user)s
 pid @DIR@/nginx.pid;
 error_log @DIR@/error.log %(log_level)s;
