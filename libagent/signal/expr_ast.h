@@ -47,7 +47,7 @@ struct expr_node {
     size_t name_len;
     bool rooted;                   /* NAME: ".a", never a macro's variable */
     bool method;                   /* CALL: x.f(), x is the first child */
-    int depth;
+    int depth;                     /* of what is below it; a leaf has 0 */
     int index;                     /* VAR: into vars[]; LOCAL, MACRO: level */
     unsigned types;                /* EXPR_T_*: what it may be */
     unsigned items;                /* what its items or map values may be */

@@ -29,6 +29,21 @@ check(struct check *k, struct expr_node *node)
     return check_node(k, node, node);
 }
 
+/* Of what has children. */
+static int
+check_kids(struct check *k, const struct expr_node *node)
+{
+    struct expr_node *kid = node->first;
+
+    do {
+        if (check(k, kid) != 0) {
+            return k->c->rc;
+        }
+        kid = kid->next;
+    } while (kid != NULL);
+    return 0;
+}
+
 static struct shape
 shape(const struct expr_node *node)
 {
@@ -95,29 +110,43 @@ fail_operator(struct check *k, const struct expr_node *left, unsigned a,
                      expr_type_text(right_text, right->types), hint);
 }
 
-/* Of a call: says which argument is wrong. */
+/* Of a call or index: the first operand is wrong. */
 static int
-fail_argument(struct check *k, enum expr_op op, const struct expr_node *left,
-              unsigned a, const struct expr_node *right)
+fail_first(struct check *k, enum expr_op op, const struct expr_node *operand,
+           unsigned types)
 {
     const struct expr_op_info *info = expr_op_info(op);
-    char expected[EXPR_TYPE_TEXT], found[EXPR_TYPE_TEXT], show[ERROR_SHOW];
-    bool first = right == NULL
-                 || ((a & ~NULL_T) != 0 && (a & ~NULL_T & info->a) == 0);
+    char expected[EXPR_TYPE_TEXT], found[EXPR_TYPE_TEXT];
 
-    if ((op == EXPR_OP_SELECT || op == EXPR_OP_HAS) && right != NULL) {
+    return expr_fail(k->c, operand->pos, "%s: expected %s, found %s",
+                     op == EXPR_OP_INDEX ? "index" : info->text,
+                     expr_type_text(expected, info->a),
+                     expr_type_text(found, types));
+}
+
+/* Of a call or index: one of the two operands is wrong. */
+static int
+fail_argument(struct check *k, const struct expr_node *left, unsigned a,
+              const struct expr_node *right)
+{
+    const enum expr_op op = right->join;
+    const struct expr_op_info *info = expr_op_info(op);
+    char expected[EXPR_TYPE_TEXT], found[EXPR_TYPE_TEXT], show[ERROR_SHOW];
+
+    if (op == EXPR_OP_SELECT || op == EXPR_OP_HAS) {
         return expr_fail(k->c, right->join_pos, "no field \"%s\" here: "
                          "expected map, found %s",
                          error_show(show, right->value.as.s,
                                     right->value.len),
                          expr_type_text(found, a));
     }
-    return expr_fail(k->c, first ? left->pos : right->pos,
-                     "%s: expected %s, found %s",
+    if ((a & ~NULL_T) != 0 && (a & ~NULL_T & info->a) == 0) {
+        return fail_first(k, op, left, a);
+    }
+    return expr_fail(k->c, right->pos, "%s: expected %s, found %s",
                      op == EXPR_OP_INDEX ? "index" : info->text,
-                     expr_type_text(expected, first ? info->a
-                                              : expr_op_second(op, a)),
-                     expr_type_text(found, first ? a : right->types));
+                     expr_type_text(expected, expr_op_second(op, a)),
+                     expr_type_text(found, right->types));
 }
 
 static struct shape
@@ -165,8 +194,7 @@ type_chain(struct check *k, struct expr_node *node)
         if (next.types == 0 || mixes(kid->join, left.types, kid->types)) {
             return expr_op_info(kid->join)->infix
                        ? fail_operator(k, node->first, left.types, kid)
-                       : fail_argument(k, kid->join, node->first, left.types,
-                                       kid);
+                       : fail_argument(k, node->first, left.types, kid);
         }
         left = next;
     }
@@ -191,7 +219,7 @@ type_unary(struct check *k, struct expr_node *node)
                          expr_type_text(expected, expr_op_info(node->op)->a),
                          expr_type_text(found, kid->types));
     }
-    return fail_argument(k, node->op, kid, kid->types, NULL);
+    return fail_first(k, node->op, kid, kid->types);
 }
 
 /* --- conditions --- */
@@ -363,13 +391,8 @@ check_call(struct check *k, struct expr_node *node)
     const struct expr_function *f = expr_name_function(k->c, node);
     struct expr_node *kid;
 
-    if (f == NULL) {
+    if (f == NULL || check_kids(k, node) != 0) {
         return k->c->rc;
-    }
-    for (kid = node->first; kid != NULL; kid = kid->next) {
-        if (check(k, kid) != 0) {
-            return k->c->rc;
-        }
     }
 
     switch (f->kind) {
@@ -475,6 +498,7 @@ check_macro(struct check *k, struct expr_node *node)
     struct expr_node *range = node->first, *body = node->last, *cond;
     struct expr_scope scope = {.outer = k->scope, .name = node->name,
                                .len = node->name_len};
+    struct check inside = {k->c, &scope};
 
     if (check(k, range) != 0 || check_range(k, node) != 0) {
         return k->c->rc;
@@ -486,9 +510,8 @@ check_macro(struct check *k, struct expr_node *node)
                          "deep", EXPR_MAX_LOOPS);
     }
 
-    k->scope = &scope;
     for (cond = range->next; cond != NULL; cond = cond->next) {
-        if (check(k, cond) != 0) {
+        if (check(&inside, cond) != 0) {
             return k->c->rc;
         }
         if ((cond != body || node->op != EXPR_OP_MAP_ITEMS)
@@ -497,7 +520,6 @@ check_macro(struct check *k, struct expr_node *node)
             return k->c->rc;
         }
     }
-    k->scope = scope.outer;
 
     node->index = scope.level;
     node->types = range->types & NULL_T;
@@ -522,8 +544,6 @@ static int
 check_node(struct check *k, struct expr_node *node,
            const struct expr_node *path)
 {
-    struct expr_node *kid;
-
     switch (node->kind) {
     case EXPR_N_NAME:
         return check_name(k, node, path);
@@ -536,12 +556,7 @@ check_node(struct check *k, struct expr_node *node,
     case EXPR_N_UNARY:
         return check(k, node->first) != 0 ? k->c->rc : type_unary(k, node);
     case EXPR_N_CHAIN:
-        for (kid = node->first; kid != NULL; kid = kid->next) {
-            if (check(k, kid) != 0) {
-                return k->c->rc;
-            }
-        }
-        return type_chain(k, node);
+        return check_kids(k, node) != 0 ? k->c->rc : type_chain(k, node);
     case EXPR_N_AND:
     case EXPR_N_OR:
         return check_logic(k, node);

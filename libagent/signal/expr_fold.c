@@ -53,7 +53,7 @@ room(enum expr_op op, const struct intent_value *a,
                ? ((size_t) a->len + b->len + 1) * sizeof(*a) : 1;
 }
 
-/* Whether *out is a op b now. b may be NULL where op has one operand. */
+/* Whether *out is a op b now. */
 static bool
 apply(struct expr_compilation *c, enum expr_op op,
       const struct intent_value *a, const struct intent_value *b,
@@ -79,7 +79,8 @@ fold_unary(struct expr_compilation *c, struct expr_node *node)
     struct intent_value value;
 
     if (is_const(node->first)
-        && apply(c, node->op, &node->first->value, NULL, &value))
+        && apply(c, node->op, &node->first->value, &node->first->value,
+                 &value))
     {
         expr_node_const(node, value);
     }
@@ -111,7 +112,7 @@ static void
 fold_logic(struct expr_node *node)
 {
     const bool decides = node->kind == EXPR_N_OR;
-    struct expr_node **link = &node->first, *kid;
+    struct expr_node **link = &node->first, *kid, *kept = NULL;
     struct intent_value value;
 
     for (kid = node->first; kid != NULL; kid = kid->next) {
@@ -127,31 +128,34 @@ fold_logic(struct expr_node *node)
             *link = kid->next;
             node->n--;
         } else {
+            kept = kid;
             link = &kid->next;
         }
     }
     /* Alone it needs no check that it is a bool when it can be no other. */
-    if (node->n == 1
-        && (node->first->types & ~(unsigned) (EXPR_T_BOOL | EXPR_T_NULL))
-               == 0)
+    if (node->n == 1 && kept != NULL
+        && (kept->types & ~(unsigned) (EXPR_T_BOOL | EXPR_T_NULL)) == 0)
     {
-        become(node, node->first);
+        become(node, kept);
     }
 }
 
-static void
-fold_cond(struct expr_node *node)
+static int
+fold_cond(struct expr_compilation *c, struct expr_node *node)
 {
-    struct expr_node *cond = node->first;
+    struct expr_node *cond = node->first, *yes = cond->next, *no = node->last;
 
-    if (!is_const(cond)) {
-        return;
+    if (expr_fold(c, cond) != 0 || expr_fold(c, yes) != 0
+        || expr_fold(c, no) != 0 || !is_const(cond))
+    {
+        return c->rc;
     }
     if (cond->value.kind == INTENT_BOOL) {
-        become(node, cond->value.as.b ? cond->next : cond->next->next);
+        become(node, cond->value.as.b ? yes : no);
     } else if (cond->value.kind == INTENT_NULL) {
         become(node, cond);
     }
+    return 0;
 }
 
 static void
@@ -160,7 +164,7 @@ fold_default(struct expr_node *node)
     struct expr_node *value = node->first;
 
     if (is_const(value) && value->value.kind == INTENT_NULL) {
-        become(node, value->next);
+        become(node, node->last);
     } else if ((value->types & EXPR_T_NULL) == 0) {
         become(node, value);
     }
@@ -228,11 +232,20 @@ expr_fold(struct expr_compilation *c, struct expr_node *node)
 {
     struct expr_node *kid;
 
-    for (kid = node->first; kid != NULL; kid = kid->next) {
+    if (node->kind == EXPR_N_COND) {
+        return fold_cond(c, node);
+    }
+    if (node->first == NULL) {
+        return node->kind == EXPR_N_LIST || node->kind == EXPR_N_MAP
+                   ? fold_literal(c, node) : 0;
+    }
+    kid = node->first;
+    do {
         if (expr_fold(c, kid) != 0) {
             return c->rc;
         }
-    }
+        kid = kid->next;
+    } while (kid != NULL);
 
     switch (node->kind) {
     case EXPR_N_UNARY:
@@ -244,9 +257,6 @@ expr_fold(struct expr_compilation *c, struct expr_node *node)
     case EXPR_N_AND:
     case EXPR_N_OR:
         fold_logic(node);
-        break;
-    case EXPR_N_COND:
-        fold_cond(node);
         break;
     case EXPR_N_DEFAULT:
         fold_default(node);

@@ -38,7 +38,7 @@ static size_t
 skip_blank(const struct expr_compilation *c, size_t pos)
 {
     while (pos < c->len) {
-        if (memchr(" \t\n\r\f", c->text[pos], 5) != NULL) {
+        if (c->text[pos] != '\0' && strchr(" \t\n\r\f", c->text[pos])) {
             pos++;
         } else if (c->text[pos] == '/' && at(c, pos + 1) == '/') {
             while (pos < c->len && c->text[pos] != '\n') {
@@ -101,8 +101,8 @@ lex_quoted(struct expr_compilation *c, size_t *pos, struct expr_token *token)
 {
     size_t end = *pos + 1;
 
-    while (is_name(at(c, end)) || (end < c->len
-           && memchr("-./ ", c->text[end], 4) != NULL))
+    while (is_name(at(c, end))
+           || (at(c, end) != '\0' && strchr("-./ ", at(c, end)) != NULL))
     {
         end++;
     }
@@ -354,7 +354,8 @@ lex_character(struct expr_compilation *c, struct string *s)
     size_t n;
 
     if (s->pos >= c->len
-        || (s->quotes == 1 && memchr("\r\n", c->text[s->pos], 2) != NULL))
+        || (s->quotes == 1
+            && (c->text[s->pos] == '\n' || c->text[s->pos] == '\r')))
     {
         return expr_fail(c, s->start, "string without its closing %.*s",
                          (int) s->quotes, s->quote == '"' ? "\"\"\"" : "'''");
@@ -454,7 +455,7 @@ lex_operator(struct expr_compilation *c, size_t *pos, struct expr_token *token)
         }
     }
     if (byte != '\0' && strchr("+-*/%<>!?:.,()[]{}", byte) != NULL) {
-        token->kind = byte;
+        token->kind = (unsigned char) byte;
         *pos += 1;
         return 0;
     }
@@ -507,4 +508,48 @@ expr_lex(struct expr_compilation *c, size_t *pos, struct expr_token *token)
         token->text_len = token->len;
     }
     return rc;
+}
+
+/* --- messages --- */
+
+bool
+expr_token_is(const struct expr_token *token, const char *text)
+{
+    return token->kind != EXPR_TOK_STRING && token->text_len == strlen(text)
+           && memcmp(token->text, text, token->text_len) == 0;
+}
+
+/* What other languages write. */
+static const char *
+hint(const struct expr_token *token)
+{
+    if (expr_token_is(token, "and") || expr_token_is(token, "AND")) {
+        return "; \"and\" is written &&";
+    }
+    if (expr_token_is(token, "or") || expr_token_is(token, "OR")) {
+        return "; \"or\" is written ||";
+    }
+    if (token->kind == '{') {
+        return "; messages are not part of the subset";
+    }
+    return "";
+}
+
+int
+expr_unexpected(struct expr_compilation *c, const struct expr_token *token,
+                const char *expected)
+{
+    char show[ERROR_SHOW];
+
+    if (token->kind == EXPR_TOK_END) {
+        return expr_fail(c, token->pos, "expected %s, found the end of the "
+                         "expression", expected);
+    }
+    error_show(show, c->text + token->pos, token->len);
+    if (token->kind == EXPR_TOK_RESERVED) {
+        return expr_fail(c, token->pos, "expected %s, found \"%s\", which "
+                         "CEL reserves", expected, show);
+    }
+    return expr_fail(c, token->pos, "expected %s, found \"%s\"%s", expected,
+                     show, hint(token));
 }

@@ -42,4 +42,11 @@ struct expr_token {
 int expr_lex(struct expr_compilation *c, size_t *pos,
              struct expr_token *token);
 
+/* Whether the token reads so; strings never do. */
+bool expr_token_is(const struct expr_token *token, const char *text);
+
+/* Notes that the token stands where `expected` should. Returns -EINVAL. */
+int expr_unexpected(struct expr_compilation *c, const struct expr_token *token,
+                    const char *expected);
+
 #endif

@@ -4,8 +4,11 @@
 #include <stdalign.h>
 #include <stdlib.h>
 
-/* A typical expression compiles within one chunk. */
-enum { CHUNK_SIZE = 8192 };
+/* A typical expression compiles within one chunk. A test sets 1, so that each
+ * allocation is a call of its own that can fail. */
+#ifndef EXPR_CHUNK_SIZE
+#define EXPR_CHUNK_SIZE 8192
+#endif
 
 struct expr_chunk {
     struct expr_chunk *next;
@@ -21,7 +24,7 @@ expr_arena_alloc(struct expr_arena *arena, size_t size)
 
     size = size == 0 ? align : (size + align - 1) / align * align;
     if (size > arena->left) {
-        size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+        size_t room = size > EXPR_CHUNK_SIZE ? size : EXPR_CHUNK_SIZE;
 
         chunk = calloc(1, sizeof(*chunk) + room);
         if (chunk == NULL) {

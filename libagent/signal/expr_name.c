@@ -149,7 +149,7 @@ guess_begin(struct guess *g, const char *word, size_t len)
     g->len = len;
     g->best = NULL;
     g->best_len = 0;
-    g->off = len / 3 + 1;          /* past it the likeness is chance */
+    g->off = len / 3 + 1 + (len == 2);       /* more is no likeness */
 }
 
 static void
@@ -190,7 +190,7 @@ expr_name_undefined(struct expr_compilation *c, const struct expr_scope *scope,
     }
     if (g.best == NULL) {
         guess_begin(&g, node->name, node->name_len);
-        for (; scope != NULL; scope = scope->outer) {
+        for (; scope != NULL && !node->rooted; scope = scope->outer) {
             guess(&g, scope->name, scope->len);
         }
         for (i = 0; i < c->n_vars; i++) {

@@ -15,7 +15,7 @@
 #include <strings.h>
 
 enum {
-    MAX_DIGITS = 512,              /* of a number's text; no real one has more */
+    MAX_DIGITS = 512,              /* of a number's text: more are no number */
     MAX_EXPONENT = 99999           /* past it every double is 0 or infinite */
 };
 
@@ -201,7 +201,8 @@ shortest_digits(double value, char digits[static EXPR_NUM_TEXT], int *exponent)
             }
         }
         digits[n] = '\0';
-        *exponent = atoi(p + 1);
+        *exponent = 0;
+        parse_exponent(p + 1, strlen(p + 1), exponent);
         snprintf(whole, sizeof(whole), "%se%d", digits, *exponent - (n - 1));
         if (strtod(whole, NULL) == value) {
             break;

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../base/error.h"
 #include "expr_lex.h"
 
 struct parser {
@@ -30,48 +29,11 @@ advance(struct parser *p)
     return expr_lex(p->c, &p->pos, &p->token);
 }
 
-static bool
-token_is(const struct parser *p, const char *text)
-{
-    return p->token.kind != EXPR_TOK_STRING
-           && p->token.text_len == strlen(text)
-           && memcmp(p->token.text, text, p->token.text_len) == 0;
-}
-
-/* What other languages call it, for the message. */
-static const char *
-hint(const struct parser *p)
-{
-    if (token_is(p, "and") || token_is(p, "AND")) {
-        return "; \"and\" is written &&";
-    }
-    if (token_is(p, "or") || token_is(p, "OR")) {
-        return "; \"or\" is written ||";
-    }
-    if (p->token.kind == '{') {
-        return "; messages are not part of the subset";
-    }
-    return "";
-}
-
 /* Says what was found where `expected` should stand. */
 static int
 unexpected(struct parser *p, const char *expected)
 {
-    char show[ERROR_SHOW];
-    const struct expr_token *t = &p->token;
-
-    if (t->kind == EXPR_TOK_END) {
-        return expr_fail(p->c, t->pos, "expected %s, found the end of the "
-                         "expression", expected);
-    }
-    if (t->kind == EXPR_TOK_RESERVED) {
-        return expr_fail(p->c, t->pos, "expected %s, found \"%s\", which CEL "
-                         "reserves", expected,
-                         error_show(show, t->text, t->text_len));
-    }
-    return expr_fail(p->c, t->pos, "expected %s, found \"%s\"%s", expected,
-                     error_show(show, p->c->text + t->pos, t->len), hint(p));
+    return expr_unexpected(p->c, &p->token, expected);
 }
 
 /* Steps over a token that must come now; `text` names it for people. */
@@ -266,7 +228,7 @@ find_macro(const struct parser *p)
     size_t i;
 
     for (i = 0; i < sizeof(macros) / sizeof(macros[0]); i++) {
-        if (token_is(p, macros[i].name)) {
+        if (expr_token_is(&p->token, macros[i].name)) {
             return &macros[i];
         }
     }
@@ -545,7 +507,7 @@ parse_level(struct parser *p, int level)
         }
         pos = p->token.pos;
         kid = advance(p) == 0 ? parse_level(p, level + 1) : NULL;
-        if (expr_node_add(p->c, node, kid) != 0) {
+        if (kid == NULL || expr_node_add(p->c, node, kid) != 0) {
             return NULL;
         }
         kid->join = operators[i].op;

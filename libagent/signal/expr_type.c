@@ -210,7 +210,8 @@ expr_type_text(char buf[static EXPR_TYPE_TEXT], unsigned types)
 
     left = types == EXPR_T_NULL ? types : types & ~(unsigned) EXPR_T_NULL;
     if (left == (EXPR_T_ANY & ~EXPR_T_NULL)) {
-        return strcpy(buf, "any value");
+        memcpy(buf, "any value", sizeof("any value"));
+        return buf;
     }
 
     for (kind = 0; kind <= INTENT_MAP; kind++) {
