@@ -170,6 +170,7 @@ typedef struct {
     unsigned                      decided:1;   /* band, cta, ... are set */
     unsigned                      has_score:1;
     unsigned                      captured:1;
+    unsigned                      deferred:1;  /* event waits for a lock */
     unsigned                      personal:1;  /* given out something so */
     unsigned                      private:1;   /* caches have been told */
     unsigned                      sealed:1;
@@ -263,9 +264,8 @@ ngx_uint_t ngx_http_intent_status(ngx_http_request_t *r);
 void ngx_http_intent_capture(ngx_http_request_t *r,
     ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx,
     ngx_uint_t status);
-int ngx_http_intent_record(ngx_http_request_t *r,
-    ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx,
-    struct intent_event *event);
+int ngx_http_intent_record(ngx_http_request_t *r, ngx_http_intent_ctx_t *ctx,
+    struct intent_event *event, unsigned wait);
 
 /* decide */
 

@@ -254,16 +254,28 @@ ngx_http_intent_beacon_record(ngx_http_request_t *r,
 {
     int                          rc;
     size_t                       i;
+    unsigned                     wait;
     ngx_http_intent_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_intent_module);
 
+    /*
+     * Each event may wait for as long as a page may, since the room for those
+     * that find the lock busy is small; once one has not got it in that time,
+     * the others do not wait as long.
+     */
+
+    wait = (unsigned) lcf->budget * 1000;
     rc = 0;
 
     ngx_http_intent_enter(ctx);
 
     for (i = 0; i < batch->n && rc >= 0; i++) {
-        rc = ngx_http_intent_record(r, lcf, ctx, &batch->events[i]);
+        rc = ngx_http_intent_record(r, ctx, &batch->events[i], wait);
+
+        if (rc > 0 && (rc & INTENT_DID_DEFER)) {
+            wait = (unsigned) lcf->budget * 250;
+        }
     }
 
     ngx_http_intent_leave(ctx);

@@ -60,7 +60,8 @@ ngx_http_intent_capture(ngx_http_request_t *r,
             return;
         }
 
-        (void) ngx_http_intent_record(r, lcf, ctx, &event);
+        (void) ngx_http_intent_record(r, ctx, &event,
+                                      ngx_http_intent_wait(lcf, ctx));
     }
 }
 
@@ -159,17 +160,17 @@ ngx_http_intent_set(ngx_http_request_t *r, struct intent_event *event,
 
 
 /*
- * One event into the windows and, where privacy allows, the lane. Returns
- * what intent_record() did; a failure has been logged.
+ * One event into the windows and, where privacy allows, the lane. Waits for
+ * `wait` microseconds at most. Returns what intent_record() did; a failure has
+ * been logged.
  */
 
 int
-ngx_http_intent_record(ngx_http_request_t *r,
-    ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx,
-    struct intent_event *event)
+ngx_http_intent_record(ngx_http_request_t *r, ngx_http_intent_ctx_t *ctx,
+    struct intent_event *event, unsigned wait)
 {
     int                           rc;
-    unsigned                      flags, wait;
+    unsigned                      flags;
     struct intent_who             who;
     struct intent_value           category;
     ngx_http_intent_main_conf_t  *imcf;
@@ -187,8 +188,6 @@ ngx_http_intent_record(ngx_http_request_t *r,
         flags |= INTENT_RECORD_FORWARD;
     }
 
-    wait = ngx_http_intent_wait(lcf, ctx);
-
     ngx_http_intent_guard(rc, intent_record(imcf->zone, event, &who, ctx->now,
                                             flags, wait));
 
@@ -196,6 +195,10 @@ ngx_http_intent_record(ngx_http_request_t *r,
         ngx_http_intent_log_failure(r->connection->log, rc,
                                     "recording an event");
         return rc;
+    }
+
+    if (rc & INTENT_DID_DEFER) {
+        ctx->deferred = 1;
     }
 
     category = intent_event_category(imcf->config, event);

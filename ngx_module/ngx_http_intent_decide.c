@@ -84,17 +84,18 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
         return INTENT_REASON_IDENTITY;
     }
 
-    if (lcf->budget == 0) {
-        return INTENT_REASON_BUDGET;
+    if (ctx->deferred) {
+
+        /* an answer without the event that it answers would be a wrong one */
+
+        return INTENT_REASON_BUSY;
     }
 
-    /*
-     * Past the budget nothing is waited for. What can be had at once is, since
-     * the popular answer would not be there any sooner: mostly it was the
-     * kernel that gave our time to another process.
-     */
-
     wait = ngx_http_intent_wait(lcf, ctx);
+
+    if (wait == 0) {
+        return INTENT_REASON_BUDGET;
+    }
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
@@ -111,7 +112,8 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_serial++;
 
     if (rc == -EBUSY) {
-        return wait ? INTENT_REASON_BUSY : INTENT_REASON_BUDGET;
+        return wait > lcf->budget * 250 ? INTENT_REASON_BUSY
+                                        : INTENT_REASON_BUDGET;
     }
 
     ngx_http_intent_log_failure(r->connection->log, rc,

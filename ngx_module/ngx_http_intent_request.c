@@ -137,7 +137,12 @@ ngx_http_intent_elapsed(ngx_http_intent_ctx_t *ctx)
 }
 
 
-/* Microseconds of intent_budget that are left, for waiting on a lock. */
+/*
+ * How long to wait for a lock, in microseconds: what is left of intent_budget.
+ * A quarter of it is always granted: if that much is gone without a wait, it
+ * was the kernel that gave our time to another process, maybe to the one that
+ * holds the lock.
+ */
 
 unsigned
 ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
@@ -148,7 +153,8 @@ ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
     budget = (uint64_t) lcf->budget * 1000000;
     spent = ngx_http_intent_clock() - ctx->entered;
 
-    return spent < budget ? (unsigned) ((budget - spent) / 1000) : 0;
+    return (unsigned) (ngx_max(budget / 4, budget - ngx_min(spent, budget))
+                       / 1000);
 }
 
 
