@@ -23,7 +23,8 @@
 enum {
     PRIVATE_SIZE = 64 << 20,       /* where a private zone begins */
     TICK_SHARDS = 2,               /* swept per tick, this many buckets each: */
-    TICK_BUCKETS = 8               /* a worker never pauses for it */
+    TICK_BUCKETS = 8,              /* a worker never pauses for it */
+    STOP_WAIT_US = 10000           /* for each deferred update at the end */
 };
 
 /* Clocks belong to hosts; this one only dates a new zone's header. */
@@ -301,9 +302,46 @@ intent_worker_start(struct intent *intent)
     return claim_lane(intent);
 }
 
+static void
+apply_deferred(struct intent *intent, unsigned wait_us)
+{
+    struct window w = { .zone = &intent->zone,
+                        .scratch = intent->window_scratch };
+    const struct model_table *table;
+    struct deferred *d;
+    int64_t mark;
+    int i, rc;
+
+    for (i = 0; intent->n_deferred > 0 && i < ENGINE_DEFERRED; i++) {
+        d = &intent->deferred[i];
+        if (!d->used) {
+            continue;
+        }
+
+        table = &intent->config->tables[d->table];
+        mark = zone_watermark(&intent->zone,
+                              intent->datasets[table->dataset]);
+        w.table = table;
+        w.index = intent->tables[d->table];
+
+        rc = window_apply(&w, d->key, &d->event, mark, wait_us);
+        if (rc == -EBUSY) {
+            continue;
+        }
+        d->used = false;
+        intent->n_deferred--;
+        intent_count(intent, rc == 0 ? INTENT_C_DEFERRED : INTENT_C_UNAPPLIED,
+                     1);
+    }
+}
+
 void
 intent_worker_stop(struct intent *intent)
 {
+    if (intent->n_deferred > 0 && !intent->zone.broken) {
+        apply_deferred(intent, STOP_WAIT_US);
+    }
+
     if (intent->lane >= 0) {
         intent->zone.counters = intent->counters;
         lane_release(&intent->zone, (uint32_t) intent->lane);
@@ -452,39 +490,6 @@ sweep(struct intent *intent)
     }
 }
 
-static void
-apply_deferred(struct intent *intent)
-{
-    struct window w = { .zone = &intent->zone,
-                        .scratch = intent->window_scratch };
-    const struct model_table *table;
-    struct deferred *d;
-    int64_t mark;
-    int i, rc;
-
-    for (i = 0; intent->n_deferred > 0 && i < ENGINE_DEFERRED; i++) {
-        d = &intent->deferred[i];
-        if (!d->used) {
-            continue;
-        }
-
-        table = &intent->config->tables[d->table];
-        mark = zone_watermark(&intent->zone,
-                              intent->datasets[table->dataset]);
-        w.table = table;
-        w.index = intent->tables[d->table];
-
-        rc = window_apply(&w, d->key, &d->event, mark, 0);
-        if (rc == -EBUSY) {
-            continue;
-        }
-        d->used = false;
-        intent->n_deferred--;
-        intent_count(intent, rc == 0 ? INTENT_C_DEFERRED : INTENT_C_UNAPPLIED,
-                     1);
-    }
-}
-
 /* Someone may have died amid giving the section another geometry. */
 static void
 mend_popularity(struct intent *intent)
@@ -511,7 +516,7 @@ intent_tick(struct intent *intent, int64_t now_ms)
         return -EIO;
     }
 
-    apply_deferred(intent);
+    apply_deferred(intent, 0);
     if (intent->worker && intent->lane < 0) {
         claim_lane(intent);
     }
