@@ -45,7 +45,7 @@ flag     = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
 
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wformat=2
-BASE    := -std=gnu11 $(OPT) -g -fPIC -fvisibility=hidden -MMD -MP
+BASE    := -std=gnu11 $(OPT) -g -fPIC -MMD -MP
 
 # The OpenSSF hardening guide's list, without -z nodlopen: nginx loads us so.
 # Zeroed locals and FORTIFY hide findings from sanitizers, so not there.
@@ -135,7 +135,7 @@ $(B)/ngx_http_intent_module.so: $(MODULE) $(B)/libintent.a
 
 $(B)/obj/%.o: %.c
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(COMPILE) -fvisibility=hidden -c -o $@ $<
 
 $(B)/test/%.o: %.c
 	$(call say,CC,$< $(if $(SAN),($(SAN)),(test)))

@@ -86,6 +86,7 @@ class Bench:
     def __init__(self, run):
         self.run = run
         self.started = []
+        self.out = open(os.path.join(run, "servers.log"), "wb")
         self.ports = {}
         self.asked = {"bare": 0, "intent": 0}
         self.workers = {}
@@ -95,7 +96,7 @@ class Bench:
 
     def spawn(self, command, cpu):
         process = subprocess.Popen(
-            command, cwd=self.run, stdout=sys.stderr,
+            command, cwd=self.run, stdout=self.out, stderr=self.out,
             preexec_fn=lambda: os.sched_setaffinity(0, [cpu]))
         self.started.append(process)
         return process

@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 build="gcc libc6-dev make libck-dev libjansson-dev libcurl4-openssl-dev
     libmbedtls-dev nginx nginx-dev"
 demo="python3 curl zstd nodejs npm"
-check="perl python3-pytest python3-boto3 openssl valgrind clang
-    libclang-rt-14-dev"
+check="perl python3-pytest python3-boto3 python3-jsonschema openssl valgrind
+    clang libclang-rt-14-dev"
 bench="python3 wrk"
 fuzz="clang libclang-rt-14-dev"
 lint="clang clang-tidy cppcheck"

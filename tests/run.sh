@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 BUILD=${BUILD:-$PWD/build}
 PYTHON=${PYTHON:-/usr/bin/python3}
-ALL="tree unit asan tsan valgrind fuzz cli config cel deliver http"
+ALL="tree unit asan tsan valgrind fuzz cel config cli replay deliver http http-asan"
 
 # What shares memory between threads or processes; and what is worth a second
 # opinion on uninitialised reads, which the sanitizers do not see.
@@ -58,11 +58,11 @@ tap() {
     count "$suite" "$1" "$2" "$3" $status
 }
 
-# py SUITE: pytest over tests/SUITE.
+# py SUITE FOLDER: pytest over tests/FOLDER.
 py() {
     local xml=$logs/$1.xml status
     rm -f "$xml"
-    "$PYTHON" -m pytest -q -ra -p no:cacheprovider --junitxml="$xml" "tests/$1"
+    "$PYTHON" -m pytest -q -ra -p no:cacheprovider --junitxml="$xml" "tests/$2"
     status=$?
     set -- "$1" $("$PYTHON" - "$xml" <<'END'
 import sys, xml.etree.ElementTree as tree
@@ -111,8 +111,12 @@ run() {
                     --leak-check=full --errors-for-leak-kinds=all" \
                     $(chosen "$BUILD/unit" $VALGRIND) ;;
         fuzz)     each fuzz "tests/fuzz.sh 0" ;;
+        http-asan)
+                  # The same tests with all of it under AddressSanitizer.
+                  INTENT_BUILD=$BUILD/asan INTENT_NGINX=$BUILD/asan/nginx \
+                      py http-asan http ;;
         *)        if [ -d "tests/$1" ]; then
-                      py "$1"
+                      py "$1" "$1"
                   else
                       echo "no suite $1; there are: $ALL" >&2
                       failed=$((failed + 1))
