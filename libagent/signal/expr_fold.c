@@ -163,10 +163,8 @@ fold_default(struct expr_node *node)
 {
     struct expr_node *value = node->first;
 
-    if (is_const(value) && value->value.kind == INTENT_NULL) {
-        become(node, node->last);
-    } else if ((value->types & EXPR_T_NULL) == 0) {
-        become(node, value);
+    if (is_const(value)) {
+        become(node, value->value.kind == INTENT_NULL ? node->last : value);
     }
 }
 

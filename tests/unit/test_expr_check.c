@@ -72,6 +72,8 @@ static const struct kit_case types[] = {
      "double"},
     {"category.contains(1)", "refused 1:19 contains(): expected string, found "
      "int"},
+    {"category.endsWith(1)", "refused 1:19 endsWith(): expected string, found "
+     "int"},
     {"c1.startsWith('a')", "refused 1:1 startsWith(): expected string, found "
      "double"},
     {"int(flag)", "refused 1:5 int(): expected int, double or string, found "
@@ -100,6 +102,9 @@ static const struct kit_case names[] = {
      "you mean \"inventory.stock\"?"},
     {"inventory", "refused 1:1 undefined name \"inventory\", did you mean "
      "\"inventory.stock\"?"},
+    {"stock", "refused 1:1 undefined name \"stock\""},
+    {"k.deep", "refused 1:1 undefined name \"k.deep\""},
+    {"any.inventory.stock", "error EINVAL"},
     {"has(inventory.colour)", "refused 1:5 undefined name "
      "\"inventory.colour\", did you mean \"inventory.stock\"?"},
     {"nothing_like_it", "refused 1:1 undefined name \"nothing_like_it\""},

@@ -9,14 +9,16 @@ enum { LONG = 2000 };
 
 static struct intent_value numbers[LONG], pairs[2 * LONG];
 static char letters[20000];
-static struct intent_value deep[100];
+static struct intent_value deep[100], deep_pairs[200];
 
 static const struct expr_var vars[] = {
     {"numbers", EXPR_T_LIST}, {"pairs", EXPR_T_MAP}, {"text", EXPR_T_STRING},
-    {"deep", EXPR_T_LIST}, {"also_deep", EXPR_T_LIST},
+    {"deep", EXPR_T_LIST}, {"also_deep", EXPR_T_LIST}, {"map", EXPR_T_MAP},
+    {"also_map", EXPR_T_MAP},
 };
+enum { N_VARS = sizeof(vars) / sizeof(vars[0]) };
 
-static struct intent_value values[5];
+static struct intent_value values[N_VARS];
 
 static void
 fill(void)
@@ -39,12 +41,23 @@ fill(void)
         deep[i].as.items = &deep[i - 1];
     }
 
+    /* {0: {0: {0: ...}}} */
+    deep_pairs[0].kind = deep_pairs[1].kind = INTENT_INT;
+    for (i = 2; i < sizeof(deep_pairs) / sizeof(deep_pairs[0]); i += 2) {
+        deep_pairs[i].kind = INTENT_INT;
+        deep_pairs[i + 1].kind = INTENT_MAP;
+        deep_pairs[i + 1].len = 1;
+        deep_pairs[i + 1].as.items = &deep_pairs[i - 2];
+    }
+
     values[0] = (struct intent_value) {INTENT_LIST, LONG, {.items = numbers}};
     values[1] = (struct intent_value) {INTENT_MAP, LONG, {.items = pairs}};
     values[2] = (struct intent_value) {INTENT_STRING, sizeof(letters),
                                        {.s = letters}};
     values[3] = deep[50];
     values[4] = deep[99];
+    values[5] = deep_pairs[101];
+    values[6] = deep_pairs[199];
 }
 
 static int
@@ -57,7 +70,7 @@ eval(const char *text)
     struct expr *expr;
     int rc;
 
-    rc = expr_compile(text, strlen(text), vars, 5, &expr, &err);
+    rc = expr_compile(text, strlen(text), vars, N_VARS, &expr, &err);
     if (rc != 0) {
         printf("# %s\n", err.text);
         return rc;
@@ -100,6 +113,8 @@ test_budget(void)
         {"deep == deep", 0},
         {"also_deep == also_deep", -E2BIG},
         {"also_deep in [also_deep]", -E2BIG},
+        {"map == map", 0},
+        {"also_map == also_map", -E2BIG},
     };
     size_t i;
 
@@ -157,7 +172,7 @@ test_memory(void)
     struct intent_value out;
     struct expr *expr;
 
-    if (!ok(expr_compile(text, sizeof(text) - 1, vars, 5, &expr, NULL) == 0,
+    if (!ok(expr_compile(text, sizeof(text) - 1, vars, N_VARS, &expr, NULL) == 0,
             "compiles"))
     {
         return;
