@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,13 +22,10 @@ mark_cut(char *text, size_t size)
     memcpy(text + end, "...", sizeof("..."));
 }
 
-__attribute__((format(printf, 3, 0)))
+/* After a vsnprintf() to text + at that returned n. */
 static void
-append(struct intent_error *err, size_t at, const char *format, va_list args)
+finish(struct intent_error *err, size_t at, int n)
 {
-    int n;
-
-    n = vsnprintf(err->text + at, sizeof(err->text) - at, format, args);
     if (n < 0) {
         err->text[at] = '\0';
     } else if ((size_t) n >= sizeof(err->text) - at) {
@@ -39,6 +37,7 @@ void
 error_set(struct intent_error *err, const char *format, ...)
 {
     va_list args;
+    int n;
 
     if (err == NULL) {
         return;
@@ -47,21 +46,18 @@ error_set(struct intent_error *err, const char *format, ...)
     err->line = 0;
     err->column = 0;
     va_start(args, format);
-    append(err, 0, format, args);
+    n = vsnprintf(err->text, sizeof(err->text), format, args);
     va_end(args);
+    finish(err, 0, n);
 }
 
-void
-error_at_va(struct intent_error *err, const char *file, int line, int column,
-            const char *format, va_list args)
+/* "file:line:column: " or "file: "; its length. */
+static size_t
+start(struct intent_error *err, const char *file)
 {
     size_t len = strlen(file);
     const char *cut = "";
     int n;
-
-    if (err == NULL) {
-        return;
-    }
 
     if (len > MAX_FILE) {
         file += len - MAX_FILE;
@@ -71,16 +67,14 @@ error_at_va(struct intent_error *err, const char *file, int line, int column,
         cut = "...";
     }
 
-    if (line > 0) {
+    if (err->line > 0) {
         n = snprintf(err->text, sizeof(err->text), "%s%s:%d:%d: ", cut, file,
-                     line, column);
+                     err->line, err->column);
     } else {
         n = snprintf(err->text, sizeof(err->text), "%s%s: ", cut, file);
     }
 
-    err->line = line;
-    err->column = column;
-    append(err, n < 0 ? 0 : (size_t) n, format, args);
+    return n < 0 ? 0 : (size_t) n;
 }
 
 void
@@ -88,10 +82,20 @@ error_at(struct intent_error *err, const char *file, int line, int column,
          const char *format, ...)
 {
     va_list args;
+    size_t at;
+    int n;
 
+    if (err == NULL) {
+        return;
+    }
+
+    err->line = line;
+    err->column = column;
+    at = start(err, file);
     va_start(args, format);
-    error_at_va(err, file, line, column, format, args);
+    n = vsnprintf(err->text + at, sizeof(err->text) - at, format, args);
     va_end(args);
+    finish(err, at, n);
 }
 
 const char *

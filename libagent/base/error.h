@@ -7,8 +7,6 @@
 #ifndef INTENT_BASE_ERROR_H
 #define INTENT_BASE_ERROR_H
 
-#include <stdarg.h>
-
 #include "../intent.h"
 
 /* Sets the text, with line and column 0. A text that does not fit ends in
@@ -21,9 +19,6 @@ void error_set(struct intent_error *err, const char *format, ...);
 __attribute__((format(printf, 5, 6)))
 void error_at(struct intent_error *err, const char *file, int line, int column,
               const char *format, ...);
-__attribute__((format(printf, 5, 0)))
-void error_at_va(struct intent_error *err, const char *file, int line,
-                 int column, const char *format, va_list args);
 
 enum { ERROR_SHOW = 72 };          /* 64 bytes of text, "..." and NUL */
 

@@ -264,7 +264,7 @@ shortest(double d, char out[17], int *exponent)
 static void
 put_shortest(struct jsonw *w, double d, bool negative)
 {
-    char text[64], number[17], *p = text;
+    char text[64], number[17] = "", *p = text;
     int n, exponent, i;
 
     n = shortest(d, number, &exponent);

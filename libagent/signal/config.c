@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,12 @@
 #include "plan.h"
 
 /* --- the file ------------------------------------------------------------ */
+
+static int
+system_error(void)
+{
+    return errno > 0 ? -errno : -EIO;
+}
 
 /* Reads up to one byte more than is allowed, so that too much shows. */
 static int
@@ -44,7 +51,7 @@ read_all(int fd, size_t hint, char **text, size_t *len)
             continue;
         }
         if (n < 0) {
-            rc = -errno;
+            rc = system_error();
             goto fail;
         }
         at += (size_t) n;
@@ -73,39 +80,40 @@ fail:
     return rc;
 }
 
-static int
-read_file(const char *path, char **text, size_t *len, struct intent_error *err)
+/* The file's bytes, to be freed; or NULL, *rc and the error. */
+static char *
+read_file(const char *path, size_t *len, int *rc, struct intent_error *err)
 {
     struct stat st;
-    int fd, rc;
+    char *text = NULL;
+    int fd;
 
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        rc = -errno;
-    } else if (fstat(fd, &st) != 0) {
-        rc = -errno;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        *rc = system_error();
     } else if (S_ISDIR(st.st_mode)) {
-        rc = -EISDIR;
+        *rc = -EISDIR;
     } else {
-        rc = read_all(fd, st.st_size > 0 ? (size_t) st.st_size : 4096, text,
-                      len);
+        *rc = read_all(fd, st.st_size > 0 ? (size_t) st.st_size : 4096, &text,
+                       len);
     }
     if (fd >= 0) {
         close(fd);
     }
 
-    if (rc == -EISDIR) {
+    if (*rc == -EISDIR) {
         error_at(err, path, 0, 0, "is a directory; expected a file");
-    } else if (rc != 0) {
-        error_at(err, path, 0, 0, "cannot be read: %s", strerror(-rc));
+    } else if (*rc != 0) {
+        error_at(err, path, 0, 0, "cannot be read: %s", strerror(-*rc));
     } else if (*len > CONFIG_MAX_SIZE) {
         error_at(err, path, 0, 0, "is larger than %d MiB; expected a "
                  "configuration", CONFIG_MAX_SIZE >> 20);
-        free(*text);
-        rc = -EINVAL;
+        free(text);
+        text = NULL;
+        *rc = -EINVAL;
     }
 
-    return rc;
+    return text;
 }
 
 /* --- the JSON ------------------------------------------------------------ */
@@ -115,13 +123,15 @@ static int
 fail_at(const struct config_source *source, size_t offset, const char *format,
         ...)
 {
+    char text[sizeof(source->err->text)];
     va_list args;
     int line, column;
 
-    locate_line(source->text, offset, &line, &column);
     va_start(args, format);
-    error_at_va(source->err, source->file, line, column, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    locate_line(source->text, offset, &line, &column);
+    error_at(source->err, source->file, line, column, "%s", text);
 
     return -EINVAL;
 }
@@ -350,13 +360,13 @@ int
 intent_config_load(const char *path, struct intent_config **out,
                    struct intent_error *err)
 {
-    char *text = NULL;
     size_t len = 0;
+    char *text;
     int rc;
 
     *out = NULL;
-    rc = read_file(path, &text, &len, err);
-    if (rc != 0) {
+    text = read_file(path, &len, &rc, err);
+    if (text == NULL) {
         return rc;
     }
     rc = config_parse(path, text, len, out, err);

@@ -312,7 +312,7 @@ config_policy(const struct config_node *node)
     struct intent_config *config = node->source->config;
     struct model_policy *policy = &config->policy;
     struct config_node score, bands, ctas;
-    struct scope scope;
+    struct scope scope = { .n_features = 0 };
     int rc;
 
     if (node->json == NULL) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum {
     MAX_STEPS = 8,                 /* the deepest key there is has 5 */
     MAX_PATH = 256,                /* of a key, as shown */
     MAX_FOUND = ERROR_SHOW + 16,
+    MAX_TEXT = sizeof(((struct intent_error *) NULL)->text),
     MAX_NAME = 64
 };
 
@@ -82,14 +84,13 @@ path_of(const struct locate_step *steps, size_t n, char path[MAX_PATH])
 
 enum where { AT_VALUE, AT_KEY, IN_STRING };
 
-__attribute__((format(printf, 4, 0)))
 static int
 fail(const struct config_node *node, enum where where, size_t nth,
-     const char *format, va_list args)
+     const char *text)
 {
     const struct config_source *source = node->source;
     struct locate_step steps[MAX_STEPS];
-    char path[MAX_PATH], text[sizeof(source->err->text)];
+    char path[MAX_PATH];
     struct locate_place place;
     size_t n, offset;
     int line, column;
@@ -102,7 +103,6 @@ fail(const struct config_node *node, enum where where, size_t nth,
     locate_line(source->text, offset, &line, &column);
 
     path_of(steps, n, path);
-    vsnprintf(text, sizeof(text), format, args);
     error_at(source->err, source->file, line, column, "%s%s%s", path,
              n == 0 ? "" : ": ", text);
 
@@ -112,38 +112,41 @@ fail(const struct config_node *node, enum where where, size_t nth,
 int
 config_fail(const struct config_node *node, const char *format, ...)
 {
+    char text[MAX_TEXT];
     va_list args;
 
     va_start(args, format);
-    fail(node, AT_VALUE, 0, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
-    return -EINVAL;
+    return fail(node, AT_VALUE, 0, text);
 }
 
 int
 config_fail_key(const struct config_node *node, const char *format, ...)
 {
+    char text[MAX_TEXT];
     va_list args;
 
     va_start(args, format);
-    fail(node, AT_KEY, 0, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
-    return -EINVAL;
+    return fail(node, AT_KEY, 0, text);
 }
 
 int
 config_fail_in(const struct config_node *node, size_t nth, const char *format,
                ...)
 {
+    char text[MAX_TEXT];
     va_list args;
 
     va_start(args, format);
-    fail(node, IN_STRING, nth, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
-    return -EINVAL;
+    return fail(node, IN_STRING, nth, text);
 }
 
 static const char *
