@@ -23,16 +23,17 @@ enum { ALIVE_FIRST_US = 20, ALIVE_EVERY_US = 400 };
 
 struct process {
     char state;                    /* as ps shows it; 0: unknown */
+    uint64_t threads;
     uint64_t start;                /* clock ticks since boot; 0: unknown */
 };
 
-/* State and start time: fields 3 and 22 of the process's stat file, counted
- * after the command's closing parenthesis, because the command may hold
- * anything. */
+/* State, threads and start time: fields 3, 20 and 22 of the process's stat
+ * file, counted after the command's closing parenthesis, because the command
+ * may hold anything. */
 static struct process
 look_up(pid_t pid)
 {
-    struct process process = { 0, 0 };
+    struct process process = { 0, 0, 0 };
     char path[40], buf[1024], *p;
     ssize_t n;
     int fd, field;
@@ -57,10 +58,14 @@ look_up(pid_t pid)
     }
     process.state = p[2];
 
-    for (field = 2; p != NULL && field < 22; field++) {
+    for (field = 3; p != NULL && field <= 22; field++) {
         p = strchr(p + 1, ' ');
+        if (p != NULL && field == 20) {
+            process.threads = strtoull(p + 1, NULL, 10);
+        } else if (p != NULL && field == 22) {
+            process.start = strtoull(p + 1, NULL, 10);
+        }
     }
-    process.start = p == NULL ? 0 : strtoull(p + 1, NULL, 10);
 
     return process;
 }
@@ -85,6 +90,7 @@ bool
 owner_alive(uint64_t word)
 {
     pid_t pid = owner_pid(word);
+    uint64_t start = word & 0xffffffffu;
     struct process process;
 
     if (pid <= 0) {
@@ -95,16 +101,20 @@ owner_alive(uint64_t word)
         return false;
     }
 
-    /* Dead but not yet waited for, which may take its parent for ever. */
+    /* Dead but not yet waited for, which may take its parent for ever. With
+     * other threads it is only the first one that has ended. */
     process = look_up(pid);
-    if (process.state == 'Z' || process.state == 'X') {
+    if ((process.state == 'Z' && process.threads <= 1)
+        || process.state == 'X')
+    {
         return false;
     }
 
-    /* A start time that cannot be read (hidden /proc) proves nothing. */
+    /* A start time that could not be read, now or by the owner (hidden /proc,
+     * no descriptor left), proves nothing. */
     process.start &= 0xffffffffu;
 
-    return process.start == 0 || process.start == (word & 0xffffffffu);
+    return process.start == 0 || start == 0 || process.start == start;
 }
 
 static uint64_t
