@@ -12,20 +12,29 @@
  * length from the end of the slot, 0 for none. */
 typedef uint16_t string_len;
 
-struct history_shape
-history_shape(const struct model_table *table, bool wide)
+unsigned
+history_flags(const struct model_table *table, bool wide)
 {
-    struct history_shape shape = { .table = table, .wide = wide };
-    int i;
-
     /* 40 of the 49 days that 32 bits of milliseconds reach: the rest is for
      * events newer than the history's last rewrite. */
-    shape.time_size = sizeof(uint32_t);
-    if (table->retention_ms + table->lateness_ms > INT64_C(40) * 86400000) {
-        shape.time_size = sizeof(uint64_t);
-    }
+    bool reaches = table->retention_ms + table->lateness_ms
+                   <= INT64_C(40) * 86400000;
+
+    return (wide ? (unsigned) HISTORY_WIDE : 0)
+           | (reaches ? 0 : (unsigned) HISTORY_LONG);
+}
+
+struct history_shape
+history_shape(const struct model_table *table, unsigned flags)
+{
+    struct history_shape shape = { .table = table, .flags = (uint8_t) flags };
+    int i;
+
+    shape.wide = (flags & HISTORY_WIDE) != 0;
+    shape.time_size = flags & HISTORY_LONG ? sizeof(uint64_t)
+                                           : sizeof(uint32_t);
     shape.where_size = table->n_wheres == 0 ? 0 : sizeof(uint16_t);
-    shape.number_size = wide ? 8 : 4;
+    shape.number_size = shape.wide ? 8 : 4;
     shape.cell_size = shape.time_size + shape.where_size;
 
     for (i = 0; i < table->n_columns; i++) {
@@ -74,7 +83,8 @@ segment_head(const struct shard *shard, const struct history_shape *shape,
 
     history = heap_at(shard, offset);
     out->slot = (char *) history;
-    out->next = history->record.next;
+    out->next = out->size == HEAP_MAX_SLOT ? history->record.next : 0;
+    out->left = shard->n_pages;
     out->n_tiles = history->record.n_tiles;
     out->used = &history->used;
 
@@ -101,12 +111,29 @@ segment_chunk(const struct shard *shard, const struct history_shape *shape,
     return segment_bound(shape, out, sizeof(*chunk));
 }
 
+bool
+segment_next(const struct shard *shard, const struct history_shape *shape,
+             struct segment *seg)
+{
+    uint32_t left = seg->left, pages;
+
+    if (seg->next == 0 || !segment_chunk(shard, shape, seg->next, seg)) {
+        return false;
+    }
+
+    /* Slots of a chain do not overlap, so its pages are at most the shard's. */
+    pages = (seg->size + ZONE_PAGE - 1) / ZONE_PAGE;
+    seg->left = left - pages;
+
+    return pages <= left;
+}
+
 /* Resolves a string reference within the segment's strings. */
 void
 segment_string(const struct segment *seg, uint32_t ref,
                struct history_value *out)
 {
-    const char *at = seg->slot + seg->size - ref;
+    const char *at;
     string_len len;
 
     out->present = false;
@@ -114,6 +141,7 @@ segment_string(const struct segment *seg, uint32_t ref,
         return;
     }
 
+    at = seg->slot + seg->size - ref;
     memcpy(&len, at, sizeof(len));
     if (len > ref - sizeof(len)) {
         return;
@@ -176,6 +204,12 @@ history_is_narrow(const struct model_table *table,
 }
 
 uint32_t
+history_string_size(uint32_t len)
+{
+    return (uint32_t) sizeof(string_len) + len;
+}
+
+uint32_t
 history_string_bytes(const struct model_table *table,
                      const struct history_event *event)
 {
@@ -184,7 +218,7 @@ history_string_bytes(const struct model_table *table,
 
     for (i = 0; i < table->n_columns; i++) {
         if (table->columns[i].string && event->columns[i].present) {
-            bytes += (uint32_t) sizeof(string_len) + event->columns[i].len;
+            bytes += history_string_size(event->columns[i].len);
         }
     }
 
@@ -217,7 +251,7 @@ cell_read(const struct history_shape *shape, const struct segment *seg,
     uint32_t ref;
     int i;
 
-    out->time_ms = base_ms + (int64_t) cell_dt(shape, at);
+    out->time_ms = cell_time(shape, at, base_ms);
     at += shape->time_size;
 
     memcpy(&wheres, at, shape->where_size);
@@ -262,7 +296,7 @@ segment_append(const struct history_shape *shape, struct segment *seg,
     const struct model_table *table = shape->table;
     uint32_t need = shape->cell_size + history_string_bytes(table, event);
     char *at = seg->cells + (size_t) seg->n_cells * shape->cell_size;
-    uint64_t dt = (uint64_t) (event->time_ms - base_ms);
+    uint64_t dt = (uint64_t) event->time_ms - (uint64_t) base_ms;
     uint32_t dt32 = (uint32_t) dt, ref;
     uint16_t wheres = (uint16_t) event->wheres;
     int i;

@@ -29,7 +29,16 @@
 #include "../state/shard.h"
 #include "plan.h"
 
-enum { HISTORY_WIDE = 1 };         /* record.flags: numbers as doubles */
+/* record.flags. Kept with the record, not derived from the table, because the
+ * bytes outlive a configuration that only changed its windows. */
+enum {
+    HISTORY_WIDE = 1,              /* numbers as doubles */
+    HISTORY_LONG = 2               /* times in 64 bits */
+};
+
+/* Times beyond are refused and, where memory holds them, damage: so sums and
+ * differences of times cannot overflow. */
+#define HISTORY_MAX_TIME (INT64_C(1) << 52)
 
 #define HISTORY_ABSENT 0xffffffffu /* a narrow column without a value */
 
@@ -60,9 +69,10 @@ struct history_event {
     struct history_value columns[PLAN_MAX_COLUMNS];
 };
 
-/* Sizes of a table's parts, for one width of numbers. */
+/* Sizes of a table's parts in a record of these flags. */
 struct history_shape {
     const struct model_table *table;
+    uint8_t flags;
     bool wide;
     uint32_t time_size;
     uint32_t where_size;
@@ -71,13 +81,18 @@ struct history_shape {
     uint32_t tile_size;
 };
 
-struct history_shape history_shape(const struct model_table *table, bool wide);
+struct history_shape history_shape(const struct model_table *table,
+                                   unsigned flags);
+
+/* Flags of a new record of the table. */
+unsigned history_flags(const struct model_table *table, bool wide);
 
 /* One slot of a history, checked against its bounds. */
 struct segment {
     char *slot;
     uint32_t size;                 /* of the slot */
     uint32_t next;                 /* chunk after it */
+    uint32_t left;                 /* pages that a sound chain still has */
     uint32_t n_tiles;
     const char *tiles;
     char *cells;
@@ -86,10 +101,15 @@ struct segment {
     uint64_t *used;
 };
 
-/* Iterates: start with the head's offset and index 0, then feed ->next until
- * false. A segment that contradicts itself reads as empty. */
+/* Iterates: the head, then segment_next() until false, which also ends a chain
+ * that runs in a circle. A segment that contradicts itself reads as empty and
+ * ends the chain. */
 bool segment_head(const struct shard *shard, const struct history_shape *shape,
                   uint32_t offset, struct segment *out);
+bool segment_next(const struct shard *shard, const struct history_shape *shape,
+                  struct segment *seg);
+
+/* The chunk at `next` alone. */
 bool segment_chunk(const struct shard *shard,
                    const struct history_shape *shape, uint32_t next,
                    struct segment *out);
@@ -115,14 +135,27 @@ cell_dt(const struct history_shape *shape, const char *cell)
     return dt;
 }
 
+/* The cell's time; one that is nonsense is before any that can be asked for. */
+static inline int64_t
+cell_time(const struct history_shape *shape, const char *cell,
+          int64_t base_ms)
+{
+    uint64_t at = (uint64_t) base_ms + cell_dt(shape, cell);
+
+    return at + HISTORY_MAX_TIME <= 2 * (uint64_t) HISTORY_MAX_TIME
+           ? (int64_t) at : -2 * HISTORY_MAX_TIME;
+}
+
 /* Whether a cell can hold this time. */
 static inline bool
 history_reaches(const struct history_shape *shape, int64_t base_ms,
                 int64_t time_ms)
 {
+    uint64_t dt = (uint64_t) time_ms - (uint64_t) base_ms;
+
     return time_ms >= base_ms
-           && (shape->time_size == sizeof(uint64_t)
-               || time_ms - base_ms <= UINT32_MAX);
+           && dt <= (shape->time_size == sizeof(uint64_t)
+                     ? 2 * (uint64_t) HISTORY_MAX_TIME : UINT32_MAX);
 }
 
 /* Whether every number of the event has a narrow form. */
@@ -140,7 +173,9 @@ void segment_string(const struct segment *seg, uint32_t ref,
 uint32_t segment_put_string(struct segment *seg,
                             const struct history_value *value);
 
-/* Bytes that the event needs besides its cell. */
+/* Bytes that a string takes, and those that the event needs besides its
+ * cell. */
+uint32_t history_string_size(uint32_t len);
 uint32_t history_string_bytes(const struct model_table *table,
                               const struct history_event *event);
 

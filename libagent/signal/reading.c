@@ -2,6 +2,7 @@
 #include "reading.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "history.h"
@@ -221,7 +222,8 @@ keep_tile(struct reading *r, const struct segment *seg,
 }
 
 /* A tile belongs where its newest event does, once all of it is permitted to
- * be seen: off by at most this tile in each window whose edge it straddles. */
+ * be seen: off by at most this tile in each window whose edge it straddles,
+ * and as of a time inside it by what it already holds. */
 static void
 add_tile(struct reading *r, const struct segment *seg, const struct tile *tile)
 {
@@ -232,7 +234,12 @@ add_tile(struct reading *r, const struct segment *seg, const struct tile *tile)
     char *to;
     int w, s, c;
 
-    if (age < 0 || (w = window_of(r->step, age)) == r->step->n_windows) {
+    if (age < 0) {
+        r->approx = r->approx || tile->first_ms <= r->time_ms;
+        return;
+    }
+    w = window_of(r->step, age);
+    if (w == r->step->n_windows) {
         return;
     }
     r->approx = true;
@@ -274,19 +281,22 @@ add_history(struct reading *r, const struct shard *shard, uint32_t head)
     const struct history *history = heap_at(shard, head);
     struct history_shape shape;
     struct history_event event;
+    const struct tile *tile;
     struct segment seg;
     uint32_t i;
     bool more;
 
-    shape = history_shape(r->table,
-                          (history->record.flags & HISTORY_WIDE) != 0);
+    shape = history_shape(r->table, history->record.flags);
 
     for (more = segment_head(shard, &shape, head, &seg); more;
-         more = seg.next != 0 && segment_chunk(shard, &shape, seg.next, &seg))
+         more = segment_next(shard, &shape, &seg))
     {
         for (i = 0; i < seg.n_tiles; i++) {
-            add_tile(r, &seg, (const struct tile *) (const void *)
-                              (seg.tiles + (size_t) i * shape.tile_size));
+            tile = (const struct tile *) (const void *)
+                   (seg.tiles + (size_t) i * shape.tile_size);
+            if (tile_sound(tile)) {
+                add_tile(r, &seg, tile);
+            }
         }
         for (i = 0; i < seg.n_cells; i++) {
             cell_read(&shape, &seg, i, history->base_ms, &event);
@@ -404,6 +414,11 @@ number_value(enum model_op op, const struct tile_number *n)
     struct intent_value null = { .kind = INTENT_NULL };
     double sum = n->sum + n->comp;
 
+    if (isinf(n->sum)) {
+        /* Past the largest number the compensation means nothing. */
+        sum = n->sum;
+    }
+
     switch (op) {
 
     case MODEL_SUM:
@@ -471,12 +486,16 @@ reading_run(struct zone *zone, const struct model_table *table,
             void *memory, struct intent_answer *answer)
 {
     size_t size = reading_size(table, step);
-    struct reading r = { .table = table, .step = step, .time_ms = time_ms,
-                         .windows = memory, .size = tile_size(table) };
+    struct reading r = { .table = table, .step = step, .windows = memory,
+                         .size = tile_size(table) };
     struct shard *shard = shard_of(zone, key);
     size_t windows = ((size_t) step->n_windows * r.size + 15) / 16 * 16;
     shard_entry *entry;
     struct record *record;
+
+    /* No event lies beyond. */
+    r.time_ms = time_ms > HISTORY_MAX_TIME ? HISTORY_MAX_TIME
+                : time_ms < -HISTORY_MAX_TIME ? -HISTORY_MAX_TIME : time_ms;
 
     memset(memory, 0, size);
     r.lists = (struct kept_list *) (void *) (r.windows + windows);

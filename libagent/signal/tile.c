@@ -55,6 +55,14 @@ tile_column(const struct model_table *table, int selection, int column)
     return at;
 }
 
+bool
+tile_sound(const struct tile *tile)
+{
+    return tile->first_ms >= -HISTORY_MAX_TIME
+           && tile->first_ms <= tile->last_ms
+           && tile->last_ms <= HISTORY_MAX_TIME;
+}
+
 /* Neumaier (1974): like Kahan's sum, right also when the addend is larger. */
 static void
 sum_add(double *sum, double *comp, double value)
@@ -194,6 +202,22 @@ tile_merge(const struct model_table *table, struct tile *to,
     to->last_ms = from->last_ms > to->last_ms ? from->last_ms : to->last_ms;
 }
 
+/* Each width a multiple of the one before: what shares a narrow bucket then
+ * shares the wider ones too, so tiles that grow with age never overlap. */
+static void
+set_widths(struct tile_builder *b)
+{
+    const struct model_table *table = b->table;
+    int64_t width, below = 1;
+    int i;
+
+    for (i = 0; i < table->n_windows; i++) {
+        width = table->windows[i] / TILES_PER_WINDOW;
+        below = width < below ? below : width - width % below;
+        b->widths[i] = below;
+    }
+}
+
 void
 tile_builder_init(struct tile_builder *b, const struct model_table *table,
                   void *memory, size_t bytes, int64_t watermark_ms)
@@ -205,6 +229,7 @@ tile_builder_init(struct tile_builder *b, const struct model_table *table,
     b->max = (uint32_t) (bytes / b->size);
     b->watermark_ms = watermark_ms;
     b->widen = 1;
+    set_widths(b);
 }
 
 struct tile *
@@ -213,13 +238,13 @@ tile_builder_at(const struct tile_builder *b, uint32_t index)
     return (struct tile *) (void *) (b->memory + (size_t) index * b->size);
 }
 
-/* Width for something of this age. A window evicts it while some permitted
+/* Width of a tile that ends there. A window evicts it while some permitted
  * read still has it inside: reads reach back by the lateness. */
 static int64_t
-width_at(const struct tile_builder *b, int64_t time_ms)
+width_at(const struct tile_builder *b, int64_t last_ms)
 {
     const struct model_table *table = b->table;
-    int64_t age = b->watermark_ms - time_ms, width;
+    int64_t age = b->watermark_ms - last_ms;
     int i;
 
     for (i = 0; i < table->n_windows - 1; i++) {
@@ -228,9 +253,7 @@ width_at(const struct tile_builder *b, int64_t time_ms)
         }
     }
 
-    width = table->windows[i] / TILES_PER_WINDOW * b->widen;
-
-    return width > 0 ? width : 1;
+    return b->widths[i] * b->widen;
 }
 
 static int64_t
@@ -253,30 +276,37 @@ tiles_until(const struct tile_builder *b, int64_t time_ms)
     return n;
 }
 
+/* Whether the tile may take in what lies between: it does already, or stays
+ * within one bucket of the width that is due to its newest event. */
 static bool
-shares_bucket(const struct tile *tile, int64_t bucket, int64_t width)
+takes(const struct tile_builder *b, const struct tile *tile, int64_t first_ms,
+      int64_t last_ms)
 {
-    return bucket_of(tile->first_ms, width) == bucket
-           && bucket_of(tile->last_ms, width) == bucket;
+    int64_t width;
+
+    if (first_ms >= tile->first_ms && last_ms <= tile->last_ms) {
+        return true;
+    }
+
+    first_ms = first_ms < tile->first_ms ? first_ms : tile->first_ms;
+    last_ms = last_ms > tile->last_ms ? last_ms : tile->last_ms;
+    width = width_at(b, last_ms);
+
+    return bucket_of(first_ms, width) == bucket_of(last_ms, width);
 }
 
 /* The tile to merge first..last into, or an empty new one; NULL: full. */
 static struct tile *
 place(struct tile_builder *b, int64_t first_ms, int64_t last_ms)
 {
-    int64_t width = width_at(b, last_ms), bucket = bucket_of(last_ms, width);
     uint32_t at = tiles_until(b, first_ms);
     struct tile *tile;
 
-    if (bucket_of(first_ms, width) == bucket) {
-        if (at > 0 && shares_bucket(tile_builder_at(b, at - 1), bucket, width))
-        {
-            return tile_builder_at(b, at - 1);
-        }
-        if (at < b->n && shares_bucket(tile_builder_at(b, at), bucket, width))
-        {
-            return tile_builder_at(b, at);
-        }
+    if (at > 0 && takes(b, tile_builder_at(b, at - 1), first_ms, last_ms)) {
+        return tile_builder_at(b, at - 1);
+    }
+    if (at < b->n && takes(b, tile_builder_at(b, at), first_ms, last_ms)) {
+        return tile_builder_at(b, at);
     }
 
     if (b->n == b->max) {

@@ -50,6 +50,9 @@ uint32_t tile_selection(const struct model_table *table, int selection);
 uint32_t tile_column(const struct model_table *table, int selection,
                      int column);
 
+/* Whether the tile's times make sense. */
+bool tile_sound(const struct tile *tile);
+
 /* Adds one value to a running sum. */
 void tile_number_add(struct tile_number *to, double value, int64_t time_ms);
 void tile_number_merge(struct tile_number *to, const struct tile_number *from);
@@ -61,6 +64,8 @@ struct tile_builder {
     uint32_t size;                 /* of a tile */
     uint32_t n, max;
     int64_t watermark_ms;
+    int64_t widths[PLAN_MAX_WINDOWS];        /* by window, each a multiple of
+                                                the one before */
     int64_t widen;                 /* factor on all widths: 1, 2, 4, ... */
 };
 

@@ -11,7 +11,9 @@
 enum {
     SMALL = 256,                   /* below: grow by one size class, so that
                                       a casual visitor costs little */
-    FIRST_CELLS = 2                /* room in a new history */
+    FIRST_CELLS = 2,               /* room in a new history */
+    MAX_WIDEN = 1 << 16            /* tiles then are a thousand windows wide:
+                                      only damage does not fit */
 };
 
 /* A history on its way into new slots. */
@@ -20,7 +22,6 @@ struct writer {
     struct shard *shard;
     const shard_entry *keep;
     struct history_shape shape;
-    int64_t watermark_ms;
     int64_t base_ms;
     uint32_t head;                 /* offset; 0: nothing allocated */
     uint32_t tail;                 /* newest chunk; 0: none */
@@ -55,7 +56,7 @@ each_cell(const struct shard *shard, const struct history_shape *shape,
     bool more;
 
     for (more = segment_head(shard, shape, head, &seg); more;
-         more = seg.next != 0 && segment_chunk(shard, shape, seg.next, &seg))
+         more = segment_next(shard, shape, &seg))
     {
         for (i = 0; i < seg.n_cells; i++) {
             cell_read(shape, &seg, i, base_ms, &event);
@@ -182,8 +183,7 @@ writer_chunk(struct writer *wr, uint32_t least)
     for (size = HEAP_MAX_SLOT; offset == 0 && size >= ZONE_PAGE
          && size >= sizeof(*chunk) + least; size /= 2)
     {
-        offset = shard_alloc(wr->w->zone, wr->shard, size, wr->keep,
-                             wr->watermark_ms);
+        offset = shard_alloc(wr->w->zone, wr->shard, size, wr->keep);
     }
     if (offset == 0) {
         return false;
@@ -192,11 +192,15 @@ writer_chunk(struct writer *wr, uint32_t least)
     chunk = heap_at(wr->shard, offset);
     memset(chunk, 0, sizeof(*chunk));
     chunk->chunk.tail = offset;
+    CRASH_POINT("chunk-made");
+    atomic_order();
 
     if (wr->tail == 0) {
         head->record.next = offset;
     } else {
         ((struct chunk *) heap_at(wr->shard, wr->tail))->next = offset;
+        CRASH_POINT("chunk-linked");
+        atomic_order();
         first = heap_at(wr->shard, head->record.next);
         first->chunk.tail = offset;
     }
@@ -231,8 +235,7 @@ writer_head(struct writer *wr, const uint64_t key[static 2], uint64_t need)
         need = HEAP_MAX_SLOT;
     }
 
-    wr->head = shard_alloc(wr->w->zone, wr->shard, (uint32_t) need, wr->keep,
-                           wr->watermark_ms);
+    wr->head = shard_alloc(wr->w->zone, wr->shard, (uint32_t) need, wr->keep);
     if (wr->head == 0) {
         return false;
     }
@@ -242,7 +245,7 @@ writer_head(struct writer *wr, const uint64_t key[static 2], uint64_t need)
     history->record.key[0] = key[0];
     history->record.key[1] = key[1];
     history->record.table = wr->w->index;
-    history->record.flags = wr->shape.wide ? HISTORY_WIDE : 0;
+    history->record.flags = wr->shape.flags;
     history->base_ms = wr->base_ms;
 
     return segment_head(wr->shard, &wr->shape, wr->head, &wr->seg);
@@ -256,6 +259,69 @@ writer_undo(struct writer *wr)
     }
 }
 
+static struct tile_string *
+tile_string_at(const struct model_table *table, const struct tile *tile,
+               int selection, int column)
+{
+    return (struct tile_string *) (void *)
+           ((char *) (uintptr_t) tile
+            + tile_column(table, selection, column));
+}
+
+/* The selection before s that has the very same last string, or -1: most have,
+ * and it is stored once. */
+static int
+same_string(const struct model_table *table, const struct tile *tile, int s,
+            int column)
+{
+    const struct tile_string *string, *other;
+
+    string = tile_string_at(table, tile, s, column);
+    while (s-- > 0) {
+        other = tile_string_at(table, tile, s, column);
+        if (other->n != 0 && other->at == string->at) {
+            return s;
+        }
+    }
+
+    return -1;
+}
+
+/* Bytes that the tile takes in a segment. */
+static uint32_t
+tile_bytes(const struct history_shape *shape, const struct tile *tile)
+{
+    const struct model_table *table = shape->table;
+    const struct tile_string *string;
+    uint32_t bytes = shape->tile_size;
+    int s, c;
+
+    for (c = 0; c < table->n_columns; c++) {
+        for (s = 0; table->columns[c].string && s <= table->n_wheres; s++) {
+            string = tile_string_at(table, tile, s, c);
+            if (string->n != 0 && same_string(table, tile, s, c) < 0) {
+                bytes += history_string_size((uint32_t) string->len);
+            }
+        }
+    }
+
+    return bytes;
+}
+
+/* Leaves out the strings of a tile that no slot could hold with them. */
+static void
+tile_strip(const struct history_shape *shape, struct tile *tile)
+{
+    const struct model_table *table = shape->table;
+    int s, c;
+
+    for (c = 0; c < table->n_columns; c++) {
+        for (s = 0; table->columns[c].string && s <= table->n_wheres; s++) {
+            tile_string_at(table, tile, s, c)->n = 0;
+        }
+    }
+}
+
 /* Copies a tile into the segment after those that it has. Tiles come before
  * any cell. */
 static bool
@@ -264,35 +330,31 @@ segment_put_tile(const struct history_shape *shape, struct segment *seg,
 {
     const struct model_table *table = shape->table;
     struct history_value value = { .present = true };
+    struct tile *copy = (struct tile *) (void *) seg->cells;
     struct tile_string *string;
-    uint32_t need = shape->tile_size;
-    char *at = seg->cells;
-    int s, c;
+    int s, c, same;
 
-    for (s = 0; s <= table->n_wheres; s++) {
-        for (c = 0; c < table->n_columns; c++) {
-            if (table->columns[c].string) {
-                string = (struct tile_string *) (void *)
-                         ((char *) (uintptr_t) tile
-                          + tile_column(table, s, c));
-                need += string->n == 0 ? 0 : (uint32_t) string->len + 2;
-            }
-        }
-    }
-    if (need > (size_t) (seg->slot + seg->size - at) - seg->strings) {
+    if (tile_bytes(shape, tile)
+        > (size_t) (seg->slot + seg->size - seg->cells) - seg->strings)
+    {
         return false;
     }
 
-    memcpy(at, tile, shape->tile_size);
-    for (s = 0; s <= table->n_wheres; s++) {
-        for (c = 0; c < table->n_columns; c++) {
-            string = (struct tile_string *) (void *)
-                     (at + tile_column(table, s, c));
-            if (table->columns[c].string && string->n != 0) {
-                value.len = (uint32_t) string->len;
-                value.string = (const char *) (uintptr_t) string->at;
-                string->at = segment_put_string(seg, &value);
+    memcpy(copy, tile, shape->tile_size);
+    for (c = 0; c < table->n_columns; c++) {
+        for (s = 0; table->columns[c].string && s <= table->n_wheres; s++) {
+            string = tile_string_at(table, copy, s, c);
+            same = same_string(table, tile, s, c);
+            if (string->n == 0) {
+                continue;
             }
+            if (same >= 0) {
+                string->at = tile_string_at(table, copy, same, c)->at;
+                continue;
+            }
+            value.len = (uint32_t) string->len;
+            value.string = (const char *) (uintptr_t) string->at;
+            string->at = segment_put_string(seg, &value);
         }
     }
 
@@ -318,20 +380,33 @@ store_tile_count(struct writer *wr)
     }
 }
 
+/* One tile, in a chunk of its own or without its strings where it must. */
+static bool
+writer_tile(struct writer *wr, struct tile *tile)
+{
+    if (segment_put_tile(&wr->shape, &wr->seg, tile)) {
+        return true;
+    }
+    if (heap_slot_size(wr->shard, wr->head) != HEAP_MAX_SLOT) {
+        return false;
+    }
+    if (tile_bytes(&wr->shape, tile) > HEAP_MAX_SLOT - sizeof(struct history))
+    {
+        tile_strip(&wr->shape, tile);
+    }
+
+    return writer_chunk(wr, tile_bytes(&wr->shape, tile))
+           && segment_put_tile(&wr->shape, &wr->seg, tile);
+}
+
 static bool
 writer_tiles(struct writer *wr, const struct tile_builder *b)
 {
-    uint32_t i, least = b->size + 65536 / 32;
+    uint32_t i;
 
     for (i = 0; i < b->n; i++) {
-        if (!segment_put_tile(&wr->shape, &wr->seg, tile_builder_at(b, i))) {
-            if (heap_slot_size(wr->shard, wr->head) != HEAP_MAX_SLOT
-                || !writer_chunk(wr, least)
-                || !segment_put_tile(&wr->shape, &wr->seg,
-                                     tile_builder_at(b, i)))
-            {
-                return false;
-            }
+        if (!writer_tile(wr, tile_builder_at(b, i))) {
+            return false;
         }
         store_tile_count(wr);
     }
@@ -342,7 +417,8 @@ writer_tiles(struct writer *wr, const struct tile_builder *b)
 struct coalesce_arg {
     struct tile_builder *builder;
     const struct survey *survey;
-    uint64_t merged;
+    const struct model_table *table;
+    uint64_t merged, strings;      /* cells that went into tiles, and theirs */
     bool full;
 };
 
@@ -356,6 +432,7 @@ coalesce_cell(void *arg, const struct history_event *event)
     {
         a->full = !tile_builder_event(a->builder, event);
         a->merged++;
+        a->strings += history_string_bytes(a->table, event);
     }
 }
 
@@ -394,19 +471,27 @@ coalesce_tiles(const struct shard *shard, const struct history_shape *shape,
                uint32_t head, const struct survey *survey,
                struct tile_builder *b, void *temp)
 {
+    int64_t before_ms = INT64_MIN;
     const struct tile *tile;
     struct segment seg;
     uint32_t i;
     bool more;
 
     for (more = segment_head(shard, shape, head, &seg); more;
-         more = seg.next != 0 && segment_chunk(shard, shape, seg.next, &seg))
+         more = segment_next(shard, shape, &seg))
     {
         for (i = 0; i < seg.n_tiles; i++) {
             tile = tile_load(shape, &seg, i, temp);
-            if (tile->last_ms >= survey->horizon_ms
-                && !tile_builder_tile(b, tile))
+
+            /* In order they were written; what is not is damage, and would
+             * cost the builder a search and a move each. */
+            if (!tile_sound(tile) || tile->first_ms < before_ms
+                || tile->last_ms < survey->horizon_ms)
             {
+                continue;
+            }
+            before_ms = tile->first_ms;
+            if (!tile_builder_tile(b, tile)) {
                 return false;
             }
         }
@@ -416,33 +501,32 @@ coalesce_tiles(const struct shard *shard, const struct history_shape *shape,
 }
 
 /* Old tiles, and the cells before the cut, as new tiles in scratch memory. */
-static uint64_t
+static void
 build_tiles(const struct window *w, const struct shard *shard,
             const struct history_shape *shape, uint32_t head,
             const struct history *old, const struct survey *survey,
-            int64_t watermark_ms, struct tile_builder *b)
+            int64_t watermark_ms, struct tile_builder *b,
+            struct coalesce_arg *arg)
 {
-    struct coalesce_arg arg = { b, survey, 0, false };
     char *temp = w->scratch;
 
     tile_builder_init(b, w->table, temp + shape->tile_size,
                       WINDOW_SCRATCH - shape->tile_size, watermark_ms);
+    *arg = (struct coalesce_arg) { b, survey, w->table, 0, 0, false };
     if (old->record.n_tiles == 0 && survey->coalesce_ms == INT64_MIN) {
-        return 0;
+        return;
     }
 
-    for (/* void */; b->widen < INT64_C(1) << 40; b->widen *= 2) {
+    for (/* void */; b->widen <= MAX_WIDEN; b->widen *= 2) {
         b->n = 0;
-        arg = (struct coalesce_arg) { b, survey, 0, false };
+        *arg = (struct coalesce_arg) { b, survey, w->table, 0, 0, false };
         if (coalesce_tiles(shard, shape, head, survey, b, temp)) {
-            each_cell(shard, shape, head, old->base_ms, coalesce_cell, &arg);
-            if (!arg.full) {
+            each_cell(shard, shape, head, old->base_ms, coalesce_cell, arg);
+            if (!arg->full) {
                 break;
             }
         }
     }
-
-    return arg.merged;
 }
 
 struct copy_arg {
@@ -472,24 +556,29 @@ rewrite(const struct window *w, struct shard *shard, shard_entry *entry,
 {
     uint32_t head = shard_offset(*entry);
     const struct history *old = heap_at(shard, head);
-    struct writer wr = { .w = w, .shard = shard, .keep = entry,
-                         .watermark_ms = watermark_ms };
+    struct writer wr = { .w = w, .shard = shard, .keep = entry };
     struct tile_builder tiles;
     struct survey survey;
     struct copy_arg arg = { &wr, &survey, false };
-    uint64_t merged, need;
+    struct coalesce_arg merged;
+    uint64_t need;
+    uint32_t i;
 
     survey_history(w, shard, shape, head, old->base_ms, watermark_ms, &survey);
-    merged = build_tiles(w, shard, shape, head, old, &survey, watermark_ms,
-                         &tiles);
+    build_tiles(w, shard, shape, head, old, &survey, watermark_ms, &tiles,
+                &merged);
 
-    wr.shape = history_shape(w->table, shape->wide
-                             || !history_is_narrow(w->table, event));
+    wr.shape = history_shape(w->table,
+                             history_flags(w->table, shape->wide
+                                  || !history_is_narrow(w->table, event)));
     wr.base_ms = event->time_ms < survey.first_ms ? event->time_ms
                                                   : survey.first_ms;
-    need = (uint64_t) tiles.n * wr.shape.tile_size
-           + (survey.n_cells - merged + 1) * wr.shape.cell_size
-           + survey.strings + history_string_bytes(w->table, event);
+    need = (survey.n_cells - merged.merged + 1) * wr.shape.cell_size
+           + survey.strings - merged.strings
+           + history_string_bytes(w->table, event);
+    for (i = 0; i < tiles.n; i++) {
+        need += tile_bytes(&wr.shape, tile_builder_at(&tiles, i));
+    }
 
     if (!writer_head(&wr, key, need) || !writer_tiles(&wr, &tiles)) {
         goto full;
@@ -501,7 +590,7 @@ rewrite(const struct window *w, struct shard *shard, shard_entry *entry,
 
     shard_publish(w->zone, shard, entry, key, wr.head, event->time_ms);
     shard_release(w->zone, shard, head, true);
-    w->zone->counters[INTENT_C_COALESCED] += merged;
+    w->zone->counters[INTENT_C_COALESCED] += merged.merged;
 
     return 0;
 
@@ -517,41 +606,41 @@ static bool
 last_segment(const struct shard *shard, const struct history_shape *shape,
              uint32_t head, struct segment *seg, uint32_t *tail)
 {
-    const struct history *history = heap_at(shard, head);
     const struct chunk *first;
-    uint32_t size, next;
+    uint32_t size;
 
     *tail = 0;
     if (!segment_head(shard, shape, head, seg)) {
         return false;
     }
-
-    first = shard_chunk(shard, history->record.next, &size);
-    if (first == NULL) {
+    if (seg->next == 0) {
         return true;
     }
 
-    for (next = first->tail; /* void */; next = seg->next) {
-        if (!segment_chunk(shard, shape, next, seg)) {
+    first = shard_chunk(shard, seg->next, &size);
+    if (first == NULL) {
+        return false;
+    }
+
+    for (seg->next = first->tail; seg->next != 0; /* void */) {
+        *tail = seg->next;
+        if (!segment_next(shard, shape, seg)) {
             return false;
         }
-        *tail = next;
-        if (seg->next == 0) {
-            return true;
-        }
     }
+
+    return *tail != 0;
 }
 
 /* A further chunk for a history that may not be coalesced. */
 static int
 extend(const struct window *w, struct shard *shard, shard_entry *entry,
        const struct history_shape *shape, uint32_t tail,
-       const struct history_event *event, int64_t watermark_ms)
+       const struct history_event *event)
 {
     const struct history *history = heap_at(shard, shard_offset(*entry));
     struct writer wr = { .w = w, .shard = shard, .keep = entry,
-                         .shape = *shape, .watermark_ms = watermark_ms,
-                         .base_ms = history->base_ms,
+                         .shape = *shape, .base_ms = history->base_ms,
                          .head = shard_offset(*entry), .tail = tail };
 
     return writer_event(&wr, event) ? 0 : -ENOSPC;
@@ -570,13 +659,11 @@ expired_share(const struct window *w, const struct shard *shard,
     bool more;
 
     for (more = segment_head(shard, shape, head, &seg); more;
-         more = seg.next != 0 && segment_chunk(shard, shape, seg.next, &seg))
+         more = segment_next(shard, shape, &seg))
     {
         for (i = 0; i < seg.n_cells; i++, all++) {
-            gone += history->base_ms
-                    + (int64_t) cell_dt(shape, seg.cells
-                                               + (size_t) i * shape->cell_size)
-                    < horizon_ms;
+            gone += cell_time(shape, seg.cells + (size_t) i * shape->cell_size,
+                              history->base_ms) < horizon_ms;
         }
     }
 
@@ -591,7 +678,8 @@ add(const struct window *w, struct shard *shard, shard_entry *entry,
     uint32_t head = shard_offset(*entry), tail;
     const struct history *history = heap_at(shard, head);
     bool wide = (history->record.flags & HISTORY_WIDE) != 0, large;
-    struct history_shape shape = history_shape(w->table, wide);
+    struct history_shape shape = history_shape(w->table,
+                                               history->record.flags);
     struct segment seg;
     int rc;
 
@@ -613,7 +701,7 @@ add(const struct window *w, struct shard *shard, shard_entry *entry,
     if (large && expired_share(w, shard, &shape, head, history, watermark_ms)
                  < 50)
     {
-        rc = extend(w, shard, entry, &shape, tail, event, watermark_ms);
+        rc = extend(w, shard, entry, &shape, tail, event);
         if (rc == 0) {
             shard_touch(w->zone, entry, event->time_ms);
         }
@@ -628,17 +716,18 @@ begin(const struct window *w, struct shard *shard,
       const uint64_t key[static 2], const struct history_event *event,
       int64_t watermark_ms)
 {
-    struct writer wr = { .w = w, .shard = shard,
-                         .watermark_ms = watermark_ms };
+    struct writer wr = { .w = w, .shard = shard };
     shard_entry *entry;
 
-    entry = shard_place(w->zone, shard, key, watermark_ms);
+    entry = shard_place(w->zone, shard, key);
     if (entry == NULL) {
         return -ENOSPC;
     }
 
     wr.keep = entry;
-    wr.shape = history_shape(w->table, !history_is_narrow(w->table, event));
+    wr.shape = history_shape(w->table,
+                             history_flags(w->table,
+                                 !history_is_narrow(w->table, event)));
     wr.base_ms = watermark_ms - w->table->lateness_ms;
     if (event->time_ms < wr.base_ms) {
         wr.base_ms = event->time_ms;
@@ -666,6 +755,16 @@ window_apply(const struct window *w, const uint64_t key[static 2],
     shard_entry *entry;
     struct record *record;
     int rc;
+
+    if (watermark_ms > HISTORY_MAX_TIME || event->time_ms < -HISTORY_MAX_TIME
+        || event->time_ms > watermark_ms)
+    {
+        return -ERANGE;
+    }
+    /* Deferred until the watermark had left it behind. */
+    if (event->time_ms < horizon_of(w, watermark_ms)) {
+        return 0;
+    }
 
     if (!shard_lock(w->zone, shard, wait_us)) {
         return -EBUSY;
@@ -702,7 +801,7 @@ window_migrate(struct zone *to, const struct shard *from, shard_entry entry,
     const struct chunk *chunk;
     shard_entry *place;
 
-    place = shard_place(to, shard, record->key, 0);
+    place = shard_vacant(shard, record->key);
     if (place == NULL) {
         return -ENOSPC;
     }

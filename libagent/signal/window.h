@@ -21,8 +21,9 @@ struct window {
  * read can see any more and coalescing what is too much. The caller has
  * applied the late and future rules; watermark_ms is that of the dataset,
  * this event included. Takes the shard's lock for at most wait_us.
- * 0, -EBUSY (nothing changed), -ENOSPC (no slot to be had: nothing changed;
- * on a zone that grows: migrate and try again). */
+ * 0, -EBUSY (nothing changed), -ENOSPC (no slot to be had: the history is as
+ * it was; on a zone that grows: migrate and try again), -ERANGE (a time after
+ * the watermark, or beyond what times can be). */
 int window_apply(const struct window *w, const uint64_t key[static 2],
                  const struct history_event *event, int64_t watermark_ms,
                  unsigned wait_us);

@@ -42,7 +42,7 @@ account_read(const struct zone *zone, struct account_totals *out)
     out->spooled = out->rest.spooled;
     out->captured = out->rest.inherited;
 
-    for (i = 0; i < zone->header->n_lanes; i++) {
+    for (i = 0; i < zone->layout.n_lanes; i++) {
         slot = zone_lane(zone, i);
         published = atomic_acquire(&slot->published);
         dropped = atomic_load(&slot->dropped);

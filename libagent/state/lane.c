@@ -18,8 +18,8 @@ padded(uint32_t len)
 static char *
 ring_of(const struct zone *zone, uint32_t lane)
 {
-    return (char *) zone->header + zone->header->rings_at
-           + lane * zone->header->lane_size;
+    return (char *) zone->header + zone->layout.rings_at
+           + lane * zone->layout.lane_size;
 }
 
 /* The tail as the producer may rely on it. intentd may be writing the copy
@@ -39,33 +39,51 @@ lane_check(uint64_t seq, uint64_t key, const char *bytes, uint32_t len)
     return (uint32_t) (hash_check(seq ^ key, bytes, len) >> 32);
 }
 
+/* The end of a whole record that was counted and not shown; 0: there is
+ * none. */
+static uint64_t
+cut_off(const struct zone *zone, uint32_t lane)
+{
+    const struct lane_slot *slot = zone_lane(zone, lane);
+    uint64_t size = zone->layout.lane_size, at = slot->head % size;
+    const struct lane_record *record;
+    uint32_t len;
+
+    if (slot->last != slot->head || at % 8 != 0
+        || size - at < sizeof(*record))
+    {
+        return 0;
+    }
+
+    record = (const struct lane_record *) (ring_of(zone, lane) + at);
+    len = record->len;
+
+    if (len > size - at - sizeof(*record)
+        || record->seq + 1 != slot->published + slot->dropped + slot->refused
+        || record->check != lane_check(record->seq, record->key,
+                                       (const char *) (record + 1), len))
+    {
+        return 0;
+    }
+
+    return slot->head + padded(len);
+}
+
 /* Finishes a publication that its owner's death cut off between counting the
- * record and showing it. */
+ * record and showing it. One that was cut off before it was counted is
+ * forgotten: it must not come back when some later event makes the count
+ * match. */
 static void
 lane_repair(struct zone *zone, uint32_t lane)
 {
     struct lane_slot *slot = zone_lane(zone, lane);
-    uint64_t size = zone->header->lane_size, at = slot->last % size;
-    const struct lane_record *record;
+    uint64_t head = cut_off(zone, lane);
 
-    if (slot->last < slot->head || slot->last - slot->head >= size
-        || at + sizeof(*record) > size)
-    {
-        return;
+    if (head != 0) {
+        atomic_release(&slot->head, head);
+    } else {
+        atomic_store(&slot->last, slot->head - 8);
     }
-
-    record = (const struct lane_record *) (ring_of(zone, lane) + at);
-
-    if (record->len > size - at - sizeof(*record)
-        || record->seq + 1 != slot->published + slot->dropped + slot->refused
-        || record->check != lane_check(record->seq, record->key,
-                                       (const char *) (record + 1),
-                                       record->len))
-    {
-        return;
-    }
-
-    atomic_release(&slot->head, slot->last + padded(record->len));
 }
 
 int
@@ -75,7 +93,7 @@ lane_claim(struct zone *zone, uint64_t self)
     uint64_t owner;
     uint32_t i;
 
-    for (i = 0; i < zone->header->n_lanes; i++) {
+    for (i = 0; i < zone->layout.n_lanes; i++) {
         slot = zone_lane(zone, i);
         if (atomic_load(&slot->owner.word) == 0
             && atomic_cas(&slot->owner.word, 0, self))
@@ -84,7 +102,7 @@ lane_claim(struct zone *zone, uint64_t self)
         }
     }
 
-    for (i = 0; i < zone->header->n_lanes; i++) {
+    for (i = 0; i < zone->layout.n_lanes; i++) {
         slot = zone_lane(zone, i);
         owner = atomic_load(&slot->owner.word);
         if (!owner_alive(owner) && atomic_cas(&slot->owner.word, owner, self))
@@ -123,10 +141,15 @@ void *
 lane_reserve(struct zone *zone, uint32_t lane, uint32_t max, uint64_t *seq)
 {
     struct lane_slot *slot = zone_lane(zone, lane);
-    uint64_t size = zone->header->lane_size;
-    uint64_t need = padded(max), at = slot->head % size, skip, room;
+    uint64_t size = zone->layout.lane_size;
+    uint64_t need = padded(max), at, skip, room;
     struct lane_record *record;
 
+    if (slot->head % 8 != 0) {
+        /* Damage: the consumer will find it out and go on from here. */
+        atomic_release(&slot->head, (slot->head + 7) & ~7ull);
+    }
+    at = slot->head % size;
     *seq = slot->published + slot->dropped + slot->refused;
 
     if (max > LANE_MAX_RECORD || need > size / 2) {
@@ -191,9 +214,10 @@ lane_read(const struct zone *zone, uint32_t lane, uint64_t pos,
           const struct lane_record **record, const char **bytes,
           uint64_t *next)
 {
-    uint64_t size = zone->header->lane_size;
+    uint64_t size = zone->layout.lane_size;
     uint64_t head = atomic_acquire(&zone_lane(zone, lane)->head), at;
     const struct lane_record *r;
+    uint32_t len;
 
     *next = head;
 
@@ -208,7 +232,8 @@ lane_read(const struct zone *zone, uint32_t lane, uint64_t pos,
         }
 
         r = (const struct lane_record *) (ring_of(zone, lane) + at);
-        if (r->len != LANE_FILLER) {
+        len = r->len;
+        if (len != LANE_FILLER) {
             break;
         }
         pos += size - at;
@@ -217,17 +242,17 @@ lane_read(const struct zone *zone, uint32_t lane, uint64_t pos,
         }
     }
 
-    if (size - at < sizeof(*r) || r->len > size - at - sizeof(*r)
-        || padded(r->len) > head - pos
+    if (size - at < sizeof(*r) || len > size - at - sizeof(*r)
+        || padded(len) > head - pos
         || r->check != lane_check(r->seq, r->key, (const char *) (r + 1),
-                                  r->len))
+                                  len))
     {
         return -EBADMSG;
     }
 
     *record = r;
     *bytes = (const char *) (r + 1);
-    *next = pos + padded(r->len);
+    *next = pos + padded(len);
 
     return 1;
 }

@@ -32,7 +32,9 @@ struct lane_record {
 
 #define LANE_FILLER 0xffffffffu
 
-enum { LANE_MAX_RECORD = 65536 };  /* bytes of one event's JSON */
+/* Bytes of one event's JSON: with its record twice in the smallest ring, so
+ * that there is room for it behind any position. */
+enum { LANE_MAX_RECORD = 65536 - 64 };
 
 /* Claims a free lane, or one of a dead process, for `self`: index or -EAGAIN.
  * Repairs what a dead owner left. */

@@ -28,18 +28,27 @@ buckets_of(const struct shard *shard)
            ((char *) (uintptr_t) shard + sizeof(struct shard));
 }
 
+static uint32_t
+buckets_in(uint64_t shard_size)
+{
+    return (uint32_t) (shard_size / BYTES_PER_ENTRY / SHARD_WAYS);
+}
+
+static uint32_t
+first_page_in(uint64_t shard_size)
+{
+    uint64_t index_size = (uint64_t) buckets_in(shard_size) * SHARD_WAYS
+                          * sizeof(shard_entry);
+
+    return (uint32_t) ((sizeof(struct shard) + index_size + ZONE_PAGE - 1)
+                       / ZONE_PAGE);
+}
+
 void
 shard_init(struct shard *shard, uint64_t shard_size)
 {
-    uint32_t entries = (uint32_t) (shard_size / BYTES_PER_ENTRY);
-    uint64_t index_size, first;
-
-    shard->n_buckets = entries / SHARD_WAYS;
-    index_size = (uint64_t) shard->n_buckets * SHARD_WAYS
-                 * sizeof(shard_entry);
-    first = (sizeof(struct shard) + index_size + ZONE_PAGE - 1) / ZONE_PAGE;
-
-    heap_init(shard, shard_size, (uint32_t) first);
+    shard->n_buckets = buckets_in(shard_size);
+    heap_init(shard, shard_size, first_page_in(shard_size));
 }
 
 bool
@@ -47,11 +56,8 @@ shard_sound(const struct shard *shard, uint64_t shard_size)
 {
     return shard->n_pages == shard_size / ZONE_PAGE
            && shard->n_pages <= SHARD_MAX_PAGES
-           && shard->first_page < shard->n_pages
-           && shard->n_buckets > CANDIDATE_BUCKETS
-           && sizeof(struct shard) + (uint64_t) shard->n_buckets * SHARD_WAYS
-              * sizeof(shard_entry)
-              <= (uint64_t) shard->first_page * ZONE_PAGE;
+           && shard->n_buckets == buckets_in(shard_size)
+           && shard->first_page == first_page_in(shard_size);
 }
 
 /* Maps 32 random bits to 0..n-1 without a division. */
@@ -65,7 +71,7 @@ struct shard *
 shard_of(const struct zone *zone, const uint64_t key[static 2])
 {
     return zone_shard(zone, scale((uint32_t) (key[1] >> 32),
-                                  zone->header->n_shards));
+                                  zone->layout.n_shards));
 }
 
 static shard_entry *
@@ -101,11 +107,13 @@ shard_offset(shard_entry entry)
     return (uint32_t) entry;
 }
 
+/* Rounds down, also before 1970. */
 static uint32_t
 stamp_of(const struct zone *zone, int64_t time_ms)
 {
-    return (uint32_t) ((uint64_t) time_ms / zone->header->stamp_ms)
-           & STAMP_MASK;
+    int64_t unit = zone->layout.stamp_ms;
+
+    return (uint32_t) (time_ms / unit - (time_ms % unit < 0)) & STAMP_MASK;
 }
 
 /* Age in stamps; what lies ahead of now counts as new. */
@@ -120,7 +128,7 @@ age_of(shard_entry entry, uint32_t now)
 static bool
 is_quiet(const struct zone *zone, shard_entry entry, uint32_t now)
 {
-    uint64_t horizon = (uint64_t) zone->horizon_ms / zone->header->stamp_ms
+    uint64_t horizon = (uint64_t) (zone->horizon_ms / zone->layout.stamp_ms)
                        + 2;
 
     return horizon < STAMP_MASK / 2 && age_of(entry, now) > horizon;
@@ -129,23 +137,27 @@ is_quiet(const struct zone *zone, shard_entry entry, uint32_t now)
 bool
 shard_lock(struct zone *zone, struct shard *shard, unsigned wait_us)
 {
-    switch (lock_take(&shard->lock, zone->self, wait_us)) {
+    enum lock_result taken = lock_take(&shard->lock, zone->self, wait_us);
+    uint64_t size = zone->layout.shard_size;
 
-    case LOCK_TAKEN:
-        return true;
-
-    case LOCK_RECOVERED:
-        zone->counters[INTENT_C_LOCKS_RECOVERED]++;
-        shard_repair(zone, shard);
-        return true;
-
-    case LOCK_BUSY:
-        break;
+    if (taken == LOCK_BUSY) {
+        zone->counters[INTENT_C_LOCKS_BUSY]++;
+        return false;
     }
 
-    zone->counters[INTENT_C_LOCKS_BUSY]++;
+    if (taken == LOCK_RECOVERED) {
+        zone->counters[INTENT_C_LOCKS_RECOVERED]++;
+    }
+    if (!shard_sound(shard, size)) {
+        shard_init(shard, size);
+        zone->counters[INTENT_C_RECORDS_DAMAGED]++;
+        taken = LOCK_RECOVERED;
+    }
+    if (taken == LOCK_RECOVERED) {
+        shard_repair(zone, shard);
+    }
 
-    return false;
+    return true;
 }
 
 void
@@ -154,10 +166,14 @@ shard_unlock(struct shard *shard)
     lock_drop(&shard->lock);
 }
 
+/* Empties an entry that refers to nothing. */
 static void
-drop_damaged(struct zone *zone, shard_entry *entry)
+drop_damaged(struct zone *zone, struct shard *shard, shard_entry *entry)
 {
     atomic_store(entry, 0);
+    if (shard->records != 0) {
+        shard->records--;
+    }
     zone->counters[INTENT_C_RECORDS_DAMAGED]++;
 }
 
@@ -179,7 +195,7 @@ shard_find(struct zone *zone, struct shard *shard,
             }
 
             if (heap_slot_size(shard, shard_offset(*e)) < sizeof(*record)) {
-                drop_damaged(zone, e);
+                drop_damaged(zone, shard, e);
                 continue;
             }
 
@@ -265,11 +281,9 @@ evict(struct zone *zone, struct shard *shard, shard_entry *entry, uint32_t now)
 }
 
 shard_entry *
-shard_place(struct zone *zone, struct shard *shard,
-            const uint64_t key[static 2], int64_t now_ms)
+shard_vacant(struct shard *shard, const uint64_t key[static 2])
 {
-    uint32_t now = stamp_of(zone, now_ms);
-    shard_entry *e, *victim = NULL;
+    shard_entry *e;
     int which, way;
 
     for (which = 0; which < 2; which++) {
@@ -279,6 +293,30 @@ shard_place(struct zone *zone, struct shard *shard,
             if (*e == 0) {
                 return e;
             }
+        }
+    }
+
+    return NULL;
+}
+
+shard_entry *
+shard_place(struct zone *zone, struct shard *shard,
+            const uint64_t key[static 2])
+{
+    shard_entry *e = shard_vacant(shard, key), *victim = NULL;
+    uint32_t now;
+    int which, way;
+
+    if (e != NULL || zone->grow) {
+        return e;
+    }
+
+    now = stamp_of(zone, zone_now(zone));
+
+    for (which = 0; which < 2; which++) {
+        e = bucket(shard, key, which);
+
+        for (way = 0; way < SHARD_WAYS; way++, e++) {
             if (is_quiet(zone, *e, now)) {
                 evict(zone, shard, e, now);
                 return e;
@@ -289,9 +327,6 @@ shard_place(struct zone *zone, struct shard *shard,
         }
     }
 
-    if (zone->grow) {
-        return NULL;
-    }
     evict(zone, shard, victim, now);
 
     return victim;
@@ -331,18 +366,19 @@ find_victim(struct zone *zone, struct shard *shard, const shard_entry *keep,
 
 uint32_t
 shard_alloc(struct zone *zone, struct shard *shard, uint32_t size,
-            const shard_entry *keep, int64_t now_ms)
+            const shard_entry *keep)
 {
-    uint32_t now = stamp_of(zone, now_ms), offset;
+    uint32_t offset = heap_alloc(shard, size), now;
     shard_entry *victim;
     int tries;
 
-    offset = heap_alloc(shard, size);
+    if (offset != 0 || zone->grow || heap_class_size(size) == 0) {
+        return offset;
+    }
+
+    now = stamp_of(zone, zone_now(zone));
 
     for (tries = 0; offset == 0 && tries < ALLOC_TRIES; tries++) {
-        if (zone->grow || heap_class_size(size) == 0) {
-            return 0;
-        }
         victim = find_victim(zone, shard, keep, now);
         if (victim == NULL) {
             return 0;
@@ -435,7 +471,7 @@ shard_each(struct zone *zone, struct shard *shard,
             continue;
         }
         if (heap_slot_size(shard, shard_offset(*e)) < sizeof(struct record)) {
-            drop_damaged(zone, e);
+            drop_damaged(zone, shard, e);
             continue;
         }
         rc = visit(arg, shard, e, heap_at(shard, shard_offset(*e)));
@@ -486,11 +522,10 @@ shard_repair(struct zone *zone, struct shard *shard)
         if (*e == 0) {
             continue;
         }
-        if (!mark_record(shard, *e)) {
-            drop_damaged(zone, e);
-            continue;
-        }
         shard->records++;
+        if (!mark_record(shard, *e)) {
+            drop_damaged(zone, shard, e);
+        }
     }
 
     heap_mark_end(shard);

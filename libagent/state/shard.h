@@ -19,6 +19,8 @@
 #include "heap.h"
 #include "zone.h"
 
+/* Lays out a shard whose memory is all zero; and whether one is laid out so:
+ * where everything is follows from the size alone. */
 void shard_init(struct shard *shard, uint64_t shard_size);
 bool shard_sound(const struct shard *shard, uint64_t shard_size);
 
@@ -27,7 +29,8 @@ struct shard *shard_of(const struct zone *zone, const uint64_t key[static 2]);
 void shard_prefetch(const struct zone *zone, const uint64_t key[static 2]);
 
 /* False when the lock was not free within wait_us (counted). After a dead
- * owner the heap is marked anew from the index (counted). */
+ * owner the heap is marked anew from the index (counted), and likewise after
+ * damage to the shard's own layout. */
 bool shard_lock(struct zone *zone, struct shard *shard, unsigned wait_us);
 void shard_unlock(struct shard *shard);
 
@@ -35,15 +38,19 @@ void shard_unlock(struct shard *shard);
 struct record *shard_find(struct zone *zone, struct shard *shard,
                           const uint64_t key[static 2], shard_entry **entry);
 
-/* An entry for a key that shard_find() did not find; evicts where needed.
- * NULL: full, on a zone that grows instead. `now_ms` is the watermark. */
+/* An entry for a key that shard_find() did not find, or NULL: the key's
+ * buckets are full. */
+shard_entry *shard_vacant(struct shard *shard, const uint64_t key[static 2]);
+
+/* The same, evicting where needed. NULL: full, on a zone that grows
+ * instead. */
 shard_entry *shard_place(struct zone *zone, struct shard *shard,
-                         const uint64_t key[static 2], int64_t now_ms);
+                         const uint64_t key[static 2]);
 
 /* A slot for `size` bytes; evicts others than `keep` (may be NULL) where
  * needed. 0: too large, or full on a zone that grows. */
 uint32_t shard_alloc(struct zone *zone, struct shard *shard, uint32_t size,
-                     const shard_entry *keep, int64_t now_ms);
+                     const shard_entry *keep);
 
 /* Commits: the entry now means the record at `offset`, last active at time_ms
  * (the newer of that and what it said). */
@@ -70,7 +77,7 @@ struct chunk *shard_chunk(const struct shard *shard, uint32_t next,
                           uint32_t *size);
 
 /* Drops what is quiet in the next `buckets` buckets; returns records dropped.
- * now_ms is the watermark. */
+ * now_ms: zone_now(). */
 unsigned shard_sweep(struct zone *zone, struct shard *shard, unsigned buckets,
                      int64_t now_ms);
 

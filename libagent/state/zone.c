@@ -25,14 +25,16 @@ enum {
     MAX_LANE_SIZE = 4 << 20,
     MIN_SHARD_SIZE = 1 << 20,
     DEFAULT_LANES = 64,            /* two generations of 32 workers */
-    REGISTRY_WAIT_US = 100000,
-    STAMP_MIN_MS = 60000,
-    MAKING_WAIT_MS = 1000
+    REGISTRY_WAIT_US = 100000
 };
 
-_Static_assert(MIN_LANE_SIZE >= 2 * (LANE_MAX_RECORD + 64)
-               || MIN_LANE_SIZE / 2 >= LANE_MAX_RECORD,
-               "a ring holds the largest record");
+/* Units of activity stamps. */
+#define STAMP_MIN_MS INT64_C(60000)
+#define STAMP_MAX_MS (INT64_C(1) << 40)
+
+_Static_assert(MIN_LANE_SIZE / 2
+               >= LANE_MAX_RECORD + sizeof(struct lane_record),
+               "the largest record fits wherever the ring stands");
 
 static uint64_t
 round_up(uint64_t n, uint64_t to)
@@ -117,6 +119,19 @@ zone_min_size(const struct zone_params *params)
     }
 }
 
+static void
+set_layout(struct zone *zone, const struct zone_header *h)
+{
+    zone->layout = (struct zone_layout) {
+        .n_lanes = h->n_lanes, .n_shards = h->n_shards,
+        .lane_size = h->lane_size, .shard_size = h->shard_size,
+        .slots_at = h->slots_at, .account_at = h->account_at,
+        .rings_at = h->rings_at, .popularity_at = h->popularity_at,
+        .popularity_size = h->popularity_size, .shards_at = h->shards_at,
+        .stamp_ms = (int64_t) h->stamp_ms
+    };
+}
+
 /* Writes the header; `ready` last, which is what others wait for. */
 static int
 initialise(struct zone *zone, const struct zone_params *params, int64_t now_ms)
@@ -147,6 +162,7 @@ initialise(struct zone *zone, const struct zone_params *params, int64_t now_ms)
     if (h->stamp_ms < STAMP_MIN_MS) {
         h->stamp_ms = STAMP_MIN_MS;
     }
+    set_layout(zone, h);
 
     for (i = 0; i < ZONE_MAX_DATASETS; i++) {
         h->datasets[i].watermark_ms = INT64_MIN;
@@ -186,14 +202,15 @@ header_sound(const struct zone_header *h, uint64_t size)
                || h->shard_size == MIN_SHARD_SIZE)
            && h->n_shards > 0
            && h->n_shards <= (size - h->shards_at) / h->shard_size
-           && h->stamp_ms >= STAMP_MIN_MS;
+           && h->stamp_ms >= STAMP_MIN_MS && h->stamp_ms <= STAMP_MAX_MS;
 }
 
+/* What is wrong with the mapping, or NULL: then its layout is known. */
 static const char *
-header_fault(const struct zone_header *h, uint64_t size)
+header_fault(struct zone *zone)
 {
+    struct zone_header copy = *zone->header, *h = &copy;
     uint32_t i;
-    const struct shard *shard;
 
     if (h->ready != ZONE_MAGIC || h->magic != ZONE_MAGIC) {
         return "is not an intent zone, or was never finished";
@@ -201,14 +218,13 @@ header_fault(const struct zone_header *h, uint64_t size)
     if (h->version != ZONE_VERSION) {
         return "was made by another version of intent";
     }
-    if (!header_sound(h, size)) {
+    if (!header_sound(h, zone->size)) {
         return "is damaged (its header contradicts itself)";
     }
+    set_layout(zone, h);
 
     for (i = 0; i < h->n_shards; i++) {
-        shard = (const struct shard *) (const void *)
-                ((const char *) h + h->shards_at + i * h->shard_size);
-        if (!shard_sound(shard, h->shard_size)) {
+        if (!shard_sound(zone_shard(zone, i), h->shard_size)) {
             return "is damaged (a shard's header)";
         }
     }
@@ -272,17 +288,37 @@ map_file(struct zone *zone, const char *path, uint64_t size,
     return 0;
 }
 
+/* All blocks of the file. Signals interrupt this where memory is the disk. */
+static int
+allocate(int fd, uint64_t size)
+{
+    int rc;
+
+    do {
+        rc = posix_fallocate(fd, 0, (off_t) size);
+    } while (rc == EINTR);
+
+    return rc;
+}
+
 /* Makes the file under a temporary name and links it to its own when it is
- * whole: others see no zone or a finished one. -EEXIST: another was first. */
+ * whole: others see no zone or a finished one. The name is random, since a
+ * process that died here may have had our pid, and another thread has it.
+ * -EEXIST: another was first. */
 static int
 make_file(struct zone *zone, const char *path,
           const struct zone_params *params, int64_t now_ms,
           struct intent_error *err)
 {
     char temp[4096];
+    uint64_t name;
     int rc, n;
 
-    n = snprintf(temp, sizeof(temp), "%s.%d.tmp", path, (int) getpid());
+    if (random_fill(&name, sizeof(name)) != 0) {
+        return fail(err, path, "make it", EIO);
+    }
+    n = snprintf(temp, sizeof(temp), "%s.%016llx.tmp", path,
+                 (unsigned long long) name);
     if (n < 0 || (size_t) n >= sizeof(temp)) {
         return fail(err, path, "make it", ENAMETOOLONG);
     }
@@ -294,7 +330,7 @@ make_file(struct zone *zone, const char *path,
 
     rc = fchmod(zone->fd, 0660) == 0 ? 0 : errno;
     if (rc == 0) {
-        rc = posix_fallocate(zone->fd, 0, (off_t) params->size);
+        rc = allocate(zone->fd, params->size);
     }
     if (rc != 0) {
         rc = fail(err, path, "allocate its zone.size", rc);
@@ -370,7 +406,7 @@ attach_file(struct zone *zone, const char *path,
         rc = map_file(zone, path, params->size, err);
     }
     if (rc == 0) {
-        fault = header_fault(zone->header, zone->size);
+        fault = header_fault(zone);
         if (fault != NULL) {
             rc = refuse(err, path, fault);
         }
@@ -572,6 +608,20 @@ zone_watermark(const struct zone *zone, int dataset)
 }
 
 int64_t
+zone_now(const struct zone *zone)
+{
+    int64_t mark, now = INT64_MIN;
+    int i;
+
+    for (i = 0; i < ZONE_MAX_DATASETS; i++) {
+        mark = zone_watermark(zone, i);
+        now = mark > now ? mark : now;
+    }
+
+    return now;
+}
+
+int64_t
 zone_watermark_raise(struct zone *zone, int dataset, int64_t time_ms)
 {
     int64_t *mark = &zone->header->datasets[dataset].watermark_ms;
@@ -592,7 +642,7 @@ struct lane_slot *
 zone_lane(const struct zone *zone, uint32_t lane)
 {
     struct lane_slot *slots = (struct lane_slot *) (void *)
-        ((char *) zone->header + zone->header->slots_at);
+        ((char *) zone->header + zone->layout.slots_at);
 
     return &slots[lane];
 }
@@ -601,21 +651,21 @@ struct account *
 zone_account(const struct zone *zone)
 {
     return (struct account *) (void *)
-        ((char *) zone->header + zone->header->account_at);
+        ((char *) zone->header + zone->layout.account_at);
 }
 
 void *
 zone_popularity(const struct zone *zone, uint64_t *size)
 {
-    *size = zone->header->popularity_size;
+    *size = zone->layout.popularity_size;
 
-    return (char *) zone->header + zone->header->popularity_at;
+    return (char *) zone->header + zone->layout.popularity_at;
 }
 
 struct shard *
 zone_shard(const struct zone *zone, uint32_t shard)
 {
     return (struct shard *) (void *)
-        ((char *) zone->header + zone->header->shards_at
-         + shard * zone->header->shard_size);
+        ((char *) zone->header + zone->layout.shards_at
+         + shard * zone->layout.shard_size);
 }

@@ -21,8 +21,25 @@ struct zone_params {
     bool no_lanes;                 /* private zones forward nothing */
 };
 
+/* Where everything is, from the header when it was checked: what the file says
+ * later is not believed. */
+struct zone_layout {
+    uint32_t n_lanes;
+    uint32_t n_shards;
+    uint64_t lane_size;
+    uint64_t shard_size;
+    uint64_t slots_at;
+    uint64_t account_at;
+    uint64_t rings_at;
+    uint64_t popularity_at;
+    uint64_t popularity_size;
+    uint64_t shards_at;
+    int64_t stamp_ms;
+};
+
 struct zone {
     struct zone_header *header;    /* the mapping's start */
+    struct zone_layout layout;
     uint64_t size;
     int fd;                        /* -1: private memory */
     bool broken;                   /* the file was cut short: touch nothing */
@@ -39,9 +56,9 @@ uint64_t zone_min_size(const struct zone_params *params);
 
 /* Attaches to the file, which `create` makes where it is missing (mode 0660,
  * owner and group of its folder where the process is root, all blocks
- * allocated so that a full disk shows here and not as SIGBUS). Waits up to a
- * second for another process that is just making it. Errors as intent_open().
- * check: nothing is made or mapped for writing. */
+ * allocated so that a full disk shows here and not as SIGBUS). Of several that
+ * make it at once one wins, the others attach to its file. Errors as
+ * intent_open(). check: nothing is made or written. */
 int zone_open(struct zone *zone, const char *path,
               const struct zone_params *params, bool create, int64_t now_ms,
               struct intent_error *err);
@@ -66,6 +83,9 @@ int zone_dataset(struct zone *zone, uint64_t name_hash);
 /* Raises the watermark to time_ms where that is more; returns it. */
 int64_t zone_watermark_raise(struct zone *zone, int dataset, int64_t time_ms);
 int64_t zone_watermark(const struct zone *zone, int dataset);
+
+/* The newest of all watermarks; INT64_MIN: no event yet. */
+int64_t zone_now(const struct zone *zone);
 
 struct lane_slot *zone_lane(const struct zone *zone, uint32_t lane);
 struct account *zone_account(const struct zone *zone);
