@@ -22,9 +22,13 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define OOM_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define OOM_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define OOM_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define OOM_TSAN 1
 #endif
 #endif
 
@@ -41,6 +45,7 @@ oom_at(long n)
     oom_hit = n == 0 && oom_hit;
 }
 
+__attribute__((unused))
 static bool
 oom_now(size_t size, const void *caller)
 {
@@ -61,6 +66,8 @@ oom_now(size_t size, const void *caller)
 
     return true;
 }
+
+#ifndef OOM_TSAN                   /* it allocates before it can be called */
 
 #ifdef OOM_ASAN
 
@@ -167,7 +174,10 @@ realloc(void *p, size_t size)
            ? NULL : OOM_REAL(realloc)(p, size);
 }
 
-/* Whether all this has any effect: valgrind brings its own malloc(). */
+#endif
+
+/* Whether all this has any effect: valgrind brings its own malloc(), and
+ * ThreadSanitizer is left its own. */
 static bool
 oom_works(void)
 {

@@ -387,7 +387,7 @@ static void
 test_memory(void)
 {
     if (!oom_works()) {
-        ok(true, "allocations fail # SKIP malloc() is valgrind's here");
+        ok(true, "allocations fail # SKIP malloc() is another's here");
         return;
     }
     out_of_memory("everything", everything, 0);
