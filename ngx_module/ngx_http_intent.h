@@ -153,6 +153,7 @@ typedef struct {
     double                        score;
     int64_t                       now;         /* of the last look, in ms */
     uint64_t                      entered;     /* monotonic ns */
+    uint64_t                      spent;       /* ns of the budget */
     uint64_t                      busy;        /* ns spent in the module */
     uint64_t                      counted;     /* of them, in the counter */
     ngx_uint_t                    serial;      /* names the last answer */
@@ -219,6 +220,7 @@ void ngx_http_intent_leave(ngx_http_intent_ctx_t *ctx);
 uint64_t ngx_http_intent_elapsed(ngx_http_intent_ctx_t *ctx);
 unsigned ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_ctx_t *ctx);
+void ngx_http_intent_lap(ngx_http_intent_ctx_t *ctx);
 void ngx_http_intent_count(ngx_http_request_t *r,
     enum intent_counter counter, uint64_t n);
 void ngx_http_intent_log_failure(ngx_log_t *log, int rc, const char *what);

@@ -62,6 +62,8 @@ ngx_http_intent_capture(ngx_http_request_t *r,
 
         (void) ngx_http_intent_record(r, ctx, &event,
                                       ngx_http_intent_wait(lcf, ctx));
+
+        ngx_http_intent_lap(ctx);
     }
 }
 

@@ -110,6 +110,7 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
     }
 
     ngx_http_intent_serial++;
+    ngx_http_intent_lap(ctx);
 
     if (rc == -EBUSY) {
         return wait > lcf->budget * 250 ? INTENT_REASON_BUSY

@@ -114,6 +114,7 @@ ngx_http_intent_enter(ngx_http_intent_ctx_t *ctx)
 {
     if (ctx->depth++ == 0) {
         ctx->entered = ngx_http_intent_clock();
+        ctx->spent = 0;
     }
 }
 
@@ -148,13 +149,22 @@ unsigned
 ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_ctx_t *ctx)
 {
-    uint64_t  budget, spent;
+    uint64_t  budget;
 
     budget = (uint64_t) lcf->budget * 1000000;
-    spent = ngx_http_intent_clock() - ctx->entered;
 
-    return (unsigned) (ngx_max(budget / 4, budget - ngx_min(spent, budget))
+    return (unsigned) (ngx_max(budget / 4,
+                               budget - ngx_min(ctx->spent, budget))
                        / 1000);
+}
+
+
+/* Notes what of the budget is spent, after something that may have waited. */
+
+void
+ngx_http_intent_lap(ngx_http_intent_ctx_t *ctx)
+{
+    ctx->spent = ngx_http_intent_clock() - ctx->entered;
 }
 
 
