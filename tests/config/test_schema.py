@@ -2,17 +2,17 @@
 """The JSON Schema and the loader are of one mind.
 
 Every key of an example is taken away, renamed and given values of every kind. What the
-schema refuses, `intentctl check` refuses; what only the latter refuses must be of a kind
-that a schema cannot see: names that are not defined, expressions, ranges of durations.
+schema refuses, intent_config_load() refuses; what only the latter refuses must be of a
+kind that a schema cannot see: names that are not defined, expressions, ranges of durations.
 
-Environment: INTENT_BUILD (default: $BUILD, else ./build) holds intentctl.
+Environment: INTENT_BUILD (default: $BUILD, else ./build) holds libintent.so.1.
 """
 import copy
+import ctypes
 import json
 import os
 import pathlib
 import re
-import subprocess
 
 import pytest
 
@@ -20,7 +20,7 @@ jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("INTENT_BUILD", os.environ.get("BUILD", ROOT / "build")))
-INTENTCTL = BUILD / "intentctl"
+LIBRARY = BUILD / "libintent.so.1"
 DATA = pathlib.Path(os.environ.get("INTENT_TEST_DATA", ROOT.parent / "shared/data"))
 VECTORS = DATA.parent / "vectors/intent.json"
 EXAMPLE = ROOT / "config/intent.json"
@@ -158,19 +158,28 @@ def schema_says(document):
     return None if error is None else f"{error.json_path}: {error.message[:200]}"
 
 
+class Error(ctypes.Structure):
+    _fields_ = [("line", ctypes.c_int), ("column", ctypes.c_int), ("text", ctypes.c_char * 512)]
+
+
 @pytest.fixture(scope="module")
 def check(tmp_path_factory):
-    if not INTENTCTL.exists():
-        pytest.fail(f"{INTENTCTL} is missing: run make first")
+    """check(document): what the loader says against it, or None."""
+    if not LIBRARY.exists():
+        pytest.fail(f"{LIBRARY} is missing: run make first")
+    lib = ctypes.CDLL(str(LIBRARY))
+    lib.intent_config_free.argtypes = [ctypes.c_void_p]
     file = tmp_path_factory.mktemp("config") / "c.json"
 
     def loader_says(document):
+        config, error = ctypes.c_void_p(), Error()
         file.write_text(json.dumps(document))
-        done = subprocess.run([INTENTCTL, "check", file], capture_output=True, text=True,
-                              check=False, timeout=30)
-        assert done.returncode in (0, 1), done
-        assert (done.returncode == 0) == (done.stderr == ""), done
-        return done.stderr.strip() or None
+        rc = lib.intent_config_load(os.fsencode(file), ctypes.byref(config), ctypes.byref(error))
+        lib.intent_config_free(config)
+        text = error.text.decode()
+        assert rc in (0, -22) and (rc == 0) == (text == "") == bool(config), (rc, text)
+        assert rc == 0 or re.match(r".*/c\.json:[1-9]\d*:[1-9]\d*: ", text), text
+        return text or None
 
     return loader_says
 
