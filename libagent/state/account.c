@@ -5,6 +5,11 @@
 
 #include "../base/atomic.h"
 
+enum { WORDS = sizeof(struct account_copy) / sizeof(uint64_t) };
+
+_Static_assert(WORDS * sizeof(uint64_t) == sizeof(struct account_copy),
+               "copied word by word");
+
 /* The copy in force may be overwritten while it is read once intentd commits
  * twice; `current` unchanged afterwards proves that it was not. */
 static void
@@ -18,7 +23,7 @@ copy_in_force(const struct account *account, struct account_copy *out)
     do {
         before = after;
         from = (const uint64_t *) (const void *) &account->copy[before & 1];
-        for (i = 0; i < sizeof(*out) / sizeof(*to); i++) {
+        for (i = 0; i < WORDS; i++) {
             to[i] = atomic_load(&from[i]);
         }
         atomic_fence_load();
@@ -62,19 +67,26 @@ account_read(const struct zone *zone, struct account_totals *out)
 struct account_copy *
 account_edit(struct zone *zone)
 {
-    struct account *account = zone_account(zone);
-    struct account_copy *idle;
+    const struct account *account = zone_account(zone);
 
-    idle = &account->copy[(account->current + 1) & 1];
-    memcpy(idle, &account->copy[account->current & 1], sizeof(*idle));
+    zone->account = account->copy[atomic_load(&account->current) & 1];
 
-    return idle;
+    return &zone->account;
 }
 
 void
 account_commit(struct zone *zone)
 {
     struct account *account = zone_account(zone);
+    uint64_t next = atomic_load(&account->current) + 1;
+    const uint64_t *from = (const uint64_t *) (const void *) &zone->account;
+    uint64_t *to = (uint64_t *) (void *) &account->copy[next & 1];
+    size_t i;
 
-    atomic_release(&account->current, account->current + 1);
+    /* Who reads this copy must see first that it is not in force. */
+    atomic_fence_store();
+    for (i = 0; i < WORDS; i++) {
+        atomic_store(&to[i], from[i]);
+    }
+    atomic_release(&account->current, next);
 }

@@ -21,8 +21,8 @@ struct account_totals {
 /* One balanced picture. Any process, any time. */
 void account_read(const struct zone *zone, struct account_totals *out);
 
-/* intentd alone: the copy to change (equal to the one in force), and the
- * commit. */
+/* intentd alone: a copy to change, equal to the one in force and private to
+ * this handle, and its commit. */
 struct account_copy *account_edit(struct zone *zone);
 void account_commit(struct zone *zone);
 

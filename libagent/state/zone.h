@@ -49,6 +49,7 @@ struct zone {
     uint64_t *counters;            /* INTENT_C_*: of the lane, else private */
     int64_t horizon_ms;            /* quiet for longer: may go */
     uint32_t sweep;                /* shard that this process sweeps next */
+    struct account_copy account;   /* what intentd is changing: account.h */
 };
 
 /* Smallest size that zone_open() takes. */
