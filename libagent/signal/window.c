@@ -801,7 +801,7 @@ window_migrate(struct zone *to, const struct shard *from, shard_entry entry,
     const struct chunk *chunk;
     shard_entry *place;
 
-    place = shard_vacant(shard, record->key);
+    place = shard_vacant(to, shard, record->key);
     if (place == NULL) {
         return -ENOSPC;
     }

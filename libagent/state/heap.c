@@ -18,6 +18,15 @@ enum {
 };
 
 _Static_assert((int) CLASSES <= (int) SHARD_CLASSES, "hints for every class");
+_Static_assert((int) CLASSES <= 1 << (32 - HEAP_CLASS_SHIFT)
+               && SHARD_MAX_SIZE / HEAP_UNIT <= 1 << HEAP_CLASS_SHIFT,
+               "a reference holds every class and offset");
+
+static uint32_t
+reference(uint8_t class, uint32_t offset)
+{
+    return (uint32_t) class << HEAP_CLASS_SHIFT | offset;
+}
 
 static uint8_t
 class_of(uint32_t size)
@@ -115,7 +124,7 @@ take_run(struct shard *shard, uint8_t class)
     atomic_order();
     shard->pages[page].class = class;
 
-    return page * UNITS_PER_PAGE;
+    return reference(class, page * UNITS_PER_PAGE);
 }
 
 /* A page of the class with room, or 0. */
@@ -189,42 +198,51 @@ heap_alloc(struct shard *shard, uint32_t size)
     }
     CRASH_POINT("heap-taken");
 
-    return page * UNITS_PER_PAGE + slot * class_sizes[class] / HEAP_UNIT;
+    return reference(class, page * UNITS_PER_PAGE
+                            + slot * class_sizes[class] / HEAP_UNIT);
 }
 
-/* Page and slot that begin exactly at the offset; false where none can. */
+/* Page and slot of a reference; false where there can be none. */
 static bool
-locate(const struct shard *shard, uint32_t offset, uint32_t *page,
+locate(const struct shard *shard, uint32_t ref, uint32_t *page,
        uint32_t *slot)
 {
-    uint32_t within = offset % UNITS_PER_PAGE * HEAP_UNIT, size;
+    uint32_t class = ref >> HEAP_CLASS_SHIFT, size, within;
+    uint32_t offset = ref & ((1u << HEAP_CLASS_SHIFT) - 1);
 
     *page = offset / UNITS_PER_PAGE;
-    if (*page < shard->first_page || *page >= shard->n_pages
-        || shard->n_pages > SHARD_MAX_PAGES
-        || shard->pages[*page].class == 0
-        || shard->pages[*page].class >= CLASSES)
+    if (class == 0 || class >= CLASSES || *page < shard->first_page
+        || *page >= shard->n_pages || shard->n_pages > SHARD_MAX_PAGES)
     {
         return false;
     }
 
-    size = class_sizes[shard->pages[*page].class];
+    size = class_sizes[class];
+    within = offset % UNITS_PER_PAGE * HEAP_UNIT;
     *slot = within / size;
 
-    return within % size == 0
-           && *slot < slots_in_page(shard->pages[*page].class)
+    return within % size == 0 && *slot < slots_in_page((uint8_t) class)
            && (size < ZONE_PAGE
                || *page + size / ZONE_PAGE <= shard->n_pages);
 }
 
+/* The same for a slot of a page that has this class. */
+static bool
+locate_in_class(const struct shard *shard, uint32_t ref, uint32_t *page,
+                uint32_t *slot)
+{
+    return locate(shard, ref, page, slot)
+           && shard->pages[*page].class == ref >> HEAP_CLASS_SHIFT;
+}
+
 void
-heap_free(struct shard *shard, uint32_t offset)
+heap_free(struct shard *shard, uint32_t ref)
 {
     struct shard_page *p;
     uint32_t page, slot, i, run;
     uint8_t class;
 
-    if (!locate(shard, offset, &page, &slot)) {
+    if (!locate_in_class(shard, ref, &page, &slot)) {
         return;
     }
 
@@ -249,17 +267,21 @@ heap_free(struct shard *shard, uint32_t offset)
 }
 
 uint32_t
-heap_slot_size(const struct shard *shard, uint32_t offset)
+heap_slot_size(const struct shard *shard, uint32_t ref)
 {
     uint32_t page, slot;
 
-    if (!locate(shard, offset, &page, &slot)
-        || (shard->pages[page].used >> slot & 1) == 0)
-    {
-        return 0;
-    }
+    return locate(shard, ref, &page, &slot)
+           ? class_sizes[ref >> HEAP_CLASS_SHIFT] : 0;
+}
 
-    return class_sizes[shard->pages[page].class];
+bool
+heap_allocated(const struct shard *shard, uint32_t ref)
+{
+    uint32_t page, slot;
+
+    return locate_in_class(shard, ref, &page, &slot)
+           && (shard->pages[page].used >> slot & 1) != 0;
 }
 
 void
@@ -273,11 +295,11 @@ heap_mark_begin(struct shard *shard)
 }
 
 bool
-heap_mark(struct shard *shard, uint32_t offset)
+heap_mark(struct shard *shard, uint32_t ref)
 {
     uint32_t page, slot;
 
-    if (!locate(shard, offset, &page, &slot)
+    if (!locate_in_class(shard, ref, &page, &slot)
         || (shard->pages[page].used >> slot & 1) != 0)
     {
         return false;

@@ -140,7 +140,7 @@ struct account {
 };
 
 /* One entry of a shard's index: 0 is empty. Written by one store.
- *     bits 0..31   record's offset in the shard, in units of 16 bytes
+ *     bits 0..31   reference of the record's slot (heap.h)
  *     bits 32..46  time of the last event in stamp_ms, modulo 2^15
  *     bit  47      established: seen more than once
  *     bits 48..63  fingerprint */
@@ -174,7 +174,7 @@ struct shard {
 /* Head of a record: the part that the state room knows. */
 struct record {
     uint64_t key[2];
-    uint32_t next;                 /* oldest overflow chunk, units of 16;
+    uint32_t next;                 /* oldest overflow chunk, a reference;
                                       only a largest slot has any */
     uint8_t table;                 /* index into zone_header.tables */
     uint8_t flags;                 /* the signal room's */

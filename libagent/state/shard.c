@@ -74,19 +74,25 @@ shard_of(const struct zone *zone, const uint64_t key[static 2])
                                   zone->layout.n_shards));
 }
 
+/* Computed, not read from the shard: so that the bucket can be fetched while
+ * the lock's line is on its way. */
 static shard_entry *
-bucket(const struct shard *shard, const uint64_t key[static 2], int which)
+bucket(const struct zone *zone, const struct shard *shard,
+       const uint64_t key[static 2], int which)
 {
     uint32_t random = (uint32_t) (which == 0 ? key[0] : key[0] >> 32);
+    uint32_t n = buckets_in(zone->layout.shard_size);
 
-    return buckets_of(shard)
-           + (uint64_t) scale(random, shard->n_buckets) * SHARD_WAYS;
+    return buckets_of(shard) + (uint64_t) scale(random, n) * SHARD_WAYS;
 }
 
 void
 shard_prefetch(const struct zone *zone, const uint64_t key[static 2])
 {
-    __builtin_prefetch(bucket(shard_of(zone, key), key, 0), 1);
+    const struct shard *shard = shard_of(zone, key);
+
+    __builtin_prefetch(&shard->lock, 1);
+    __builtin_prefetch(bucket(zone, shard, key, 0), 1);
 }
 
 static uint16_t
@@ -187,7 +193,7 @@ shard_find(struct zone *zone, struct shard *shard,
     int which, way;
 
     for (which = 0; which < 2; which++) {
-        e = bucket(shard, key, which);
+        e = bucket(zone, shard, key, which);
 
         for (way = 0; way < SHARD_WAYS; way++, e++) {
             if (*e == 0 || entry_fingerprint(*e) != print) {
@@ -213,7 +219,7 @@ shard_find(struct zone *zone, struct shard *shard,
 struct chunk *
 shard_chunk(const struct shard *shard, uint32_t next, uint32_t *size)
 {
-    *size = next == 0 ? 0 : heap_slot_size(shard, next);
+    *size = heap_allocated(shard, next) ? heap_slot_size(shard, next) : 0;
 
     return *size < sizeof(struct chunk) ? NULL : heap_at(shard, next);
 }
@@ -281,13 +287,14 @@ evict(struct zone *zone, struct shard *shard, shard_entry *entry, uint32_t now)
 }
 
 shard_entry *
-shard_vacant(struct shard *shard, const uint64_t key[static 2])
+shard_vacant(const struct zone *zone, const struct shard *shard,
+             const uint64_t key[static 2])
 {
     shard_entry *e;
     int which, way;
 
     for (which = 0; which < 2; which++) {
-        e = bucket(shard, key, which);
+        e = bucket(zone, shard, key, which);
 
         for (way = 0; way < SHARD_WAYS; way++, e++) {
             if (*e == 0) {
@@ -303,7 +310,7 @@ shard_entry *
 shard_place(struct zone *zone, struct shard *shard,
             const uint64_t key[static 2])
 {
-    shard_entry *e = shard_vacant(shard, key), *victim = NULL;
+    shard_entry *e = shard_vacant(zone, shard, key), *victim = NULL;
     uint32_t now;
     int which, way;
 
@@ -314,7 +321,7 @@ shard_place(struct zone *zone, struct shard *shard,
     now = stamp_of(zone, zone_now(zone));
 
     for (which = 0; which < 2; which++) {
-        e = bucket(shard, key, which);
+        e = bucket(zone, shard, key, which);
 
         for (way = 0; way < SHARD_WAYS; way++, e++) {
             if (is_quiet(zone, *e, now)) {

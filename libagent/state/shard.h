@@ -40,7 +40,9 @@ struct record *shard_find(struct zone *zone, struct shard *shard,
 
 /* An entry for a key that shard_find() did not find, or NULL: the key's
  * buckets are full. */
-shard_entry *shard_vacant(struct shard *shard, const uint64_t key[static 2]);
+shard_entry *shard_vacant(const struct zone *zone,
+                          const struct shard *shard,
+                          const uint64_t key[static 2]);
 
 /* The same, evicting where needed. NULL: full, on a zone that grows
  * instead. */

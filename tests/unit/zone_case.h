@@ -127,16 +127,10 @@ struct case_shard {
 static uint32_t
 case_slot_size(const struct shard *shard, uint32_t page)
 {
-    uint32_t at, size;
+    uint32_t class = shard->pages[page].class;
 
-    for (at = 0; at < ZONE_PAGE / HEAP_UNIT; at++) {
-        size = heap_slot_size(shard, page * (ZONE_PAGE / HEAP_UNIT) + at);
-        if (size != 0) {
-            return size;
-        }
-    }
-
-    return 0;
+    return heap_slot_size(shard, class << HEAP_CLASS_SHIFT
+                                 | page * (ZONE_PAGE / HEAP_UNIT));
 }
 
 /* A slot that the index refers to. False: it is none. */
@@ -145,11 +139,12 @@ case_refer(const struct shard *shard, uint32_t offset, struct case_shard *out)
 {
     uint32_t size = heap_slot_size(shard, offset), page, bit;
 
-    if (size == 0) {
+    if (!heap_allocated(shard, offset)) {
         out->missing++;
         return false;
     }
 
+    offset &= (1u << HEAP_CLASS_SHIFT) - 1;
     page = offset / (ZONE_PAGE / HEAP_UNIT);
     bit = offset % (ZONE_PAGE / HEAP_UNIT) * HEAP_UNIT / size;
     out->shared += out->seen[page] >> bit & 1;
