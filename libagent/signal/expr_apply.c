@@ -218,8 +218,7 @@ apply_extreme(struct expr_run *run, enum expr_op op,
 
     (void) run;
     if (order == 2) {
-        return expr_set_error(out, is_number(a) && is_number(b) ? -EDOM
-                                                                : -EINVAL);
+        return expr_set_error(out, -EDOM);
     }
     *out = order == (op == EXPR_OP_GREATEST ? -1 : 1) ? *b : *a;
     return 0;

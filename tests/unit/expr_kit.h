@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../libagent/signal/expr.h"
@@ -114,9 +115,15 @@ kit_eval(const char *text, size_t len)
     struct intent_error err = {0};
     struct intent_value out;
     struct expr *expr;
+    char *copy = malloc(len + (len == 0));   /* ends where the text ends */
     int rc;
 
-    rc = expr_compile(text, len, kit_vars, KIT_VARS, &expr, &err);
+    if (copy == NULL) {
+        return "no memory";
+    }
+    memcpy(copy, text, len);
+    rc = expr_compile(copy, len, kit_vars, KIT_VARS, &expr, &err);
+    free(copy);
     if (rc != 0) {
         snprintf(buf, sizeof(buf), "refused %d:%d %s", err.line, err.column,
                  err.text);

@@ -37,6 +37,9 @@ static const struct kit_case types[] = {
     {"[1] != {1: 2}", "refused 1:5 no such overload: list != map: they are "
      "never equal"},
     {"category < 3", "refused 1:10 no such overload: string < int"},
+    {"category <= 3", "refused 1:10 no such overload: string <= int"},
+    {"category > 3", "refused 1:10 no such overload: string > int"},
+    {"category >= 3", "refused 1:10 no such overload: string >= int"},
     {"tags < tags", "refused 1:6 no such overload: list < list"},
     {"1 in 2", "refused 1:3 no such overload: int in int"},
     {"tags in m", "refused 1:6 no such overload: list in map"},
@@ -78,6 +81,8 @@ static const struct kit_case types[] = {
      "double"},
     {"int(flag)", "refused 1:5 int(): expected int, double or string, found "
      "bool"},
+    {"double(flag)", "refused 1:8 double(): expected int, double or string, "
+     "found bool"},
     {"bool(1)", "refused 1:6 bool(): expected bool or string, found int"},
     {"string(tags)", "refused 1:8 string(): expected bool, int, double or "
      "string, found list"},
@@ -103,7 +108,8 @@ static const struct kit_case names[] = {
     {"inventory", "refused 1:1 undefined name \"inventory\", did you mean "
      "\"inventory.stock\"?"},
     {"stock", "refused 1:1 undefined name \"stock\""},
-    {"k.deep", "refused 1:1 undefined name \"k.deep\""},
+    {"k.deep", "refused 1:1 undefined name \"k.deep\", did you mean "
+     "\"m.k.deep\"?"},
     {"any.inventory.stock", "error EINVAL"},
     {"has(inventory.colour)", "refused 1:5 undefined name "
      "\"inventory.colour\", did you mean \"inventory.stock\"?"},

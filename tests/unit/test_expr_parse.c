@@ -67,6 +67,10 @@ static const struct kit_case cases[] = {
     {"1 + r\"abc\\", "refused 1:5 string without its closing \""},
     {"'a\\q'", "refused 1:3 unknown escape \"\\q\"; a backslash itself is "
      "\"\\\\\""},
+    {"'\\\xc3", "refused 1:2 unknown escape \"\\\"; a backslash itself is "
+     "\"\\\\\""},
+    {"'\\", "refused 1:2 unknown escape \"\\\"; a backslash itself is "
+     "\"\\\\\""},
     {"'\\x4'", "refused 1:2 expected 2 hexadecimal digits in the escape"},
     {"'\\08'", "refused 1:2 expected 3 octal digits in the escape"},
     {"'\\ud800'", "refused 1:2 the escape is no Unicode character"},
