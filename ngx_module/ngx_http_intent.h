@@ -113,7 +113,6 @@ typedef struct {
     struct intent                *zone;
     struct intent_keys           *keys;
     ngx_array_t                   events;      /* ..._event_t * */
-    ngx_array_t                   indices;     /* of variables in use */
     ngx_int_t                     featureset;  /* what is decided from */
 
     u_char                       *cookie_file; /* of the first intent_cookie */
@@ -289,8 +288,6 @@ ngx_int_t ngx_http_intent_filter_init(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_intent_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_intent_init_variables(ngx_conf_t *cf,
-    ngx_http_intent_main_conf_t *imcf);
-void ngx_http_intent_flush_variables(ngx_http_request_t *r,
     ngx_http_intent_main_conf_t *imcf);
 
 ngx_int_t ngx_http_intent_value(ngx_http_request_t *r,

@@ -235,9 +235,7 @@ ngx_http_intent_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&imcf->events, cf->pool, 4,
                        sizeof(ngx_http_intent_event_t *))
-        != NGX_OK
-        || ngx_array_init(&imcf->indices, cf->pool, 4, sizeof(ngx_uint_t))
-           != NGX_OK)
+        != NGX_OK)
     {
         return NULL;
     }
@@ -467,7 +465,7 @@ ngx_http_intent_init(ngx_conf_t *cf)
 
     *h = ngx_http_intent_strip_handler;
 
-    if (imcf->indices.nelts) {
+    if (imcf->variables) {
 
         h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
         if (h == NULL) {
@@ -493,9 +491,8 @@ ngx_http_intent_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_intent_log_handler(ngx_http_request_t *r)
 {
-    ngx_http_intent_ctx_t        *ctx;
-    ngx_http_intent_loc_conf_t   *lcf;
-    ngx_http_intent_main_conf_t  *imcf;
+    ngx_http_intent_ctx_t       *ctx;
+    ngx_http_intent_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_intent_module);
 
@@ -507,9 +504,6 @@ ngx_http_intent_log_handler(ngx_http_request_t *r)
 
     if (ctx) {
         ctx->logging = 1;
-
-        imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
-        ngx_http_intent_flush_variables(r, imcf);
     }
 
     return NGX_OK;

@@ -94,7 +94,7 @@ ngx_http_intent_add_variables(ngx_conf_t *cf)
 
 /*
  * After parsing: $intent_feature_NAME for each feature, so that nginx refuses
- * others as unknown variables; and which variables of ours are in use.
+ * others as unknown variables; and whether any personal variable is in use.
  */
 
 ngx_int_t
@@ -103,7 +103,7 @@ ngx_http_intent_init_variables(ngx_conf_t *cf,
 {
     ngx_int_t                   i;
     ngx_str_t                   name;
-    ngx_uint_t                  n, *index;
+    ngx_uint_t                  n;
     const char                 *feature;
     ngx_http_variable_t        *var;
     ngx_http_core_main_conf_t  *cmcf;
@@ -113,22 +113,10 @@ ngx_http_intent_init_variables(ngx_conf_t *cf,
     var = cmcf->variables.elts;
 
     for (n = 0; n < cmcf->variables.nelts; n++) {
-
-        if (var[n].name.len <= 7
-            || ngx_strncmp(var[n].name.data, "intent_", 7) != 0)
-        {
-            continue;
-        }
-
-        index = ngx_array_push(&imcf->indices);
-        if (index == NULL) {
-            return NGX_ERROR;
-        }
-
-        *index = n;
-
-        if (var[n].name.len != 9
-            || ngx_strncmp(var[n].name.data, "intent_us", 9) != 0)
+        if (var[n].name.len > 7
+            && ngx_strncmp(var[n].name.data, "intent_", 7) == 0
+            && (var[n].name.len != 9
+                || ngx_strncmp(var[n].name.data, "intent_us", 9) != 0))
         {
             imcf->variables = 1;
         }
@@ -161,26 +149,6 @@ ngx_http_intent_init_variables(ngx_conf_t *cf,
 
         var->get_handler = ngx_http_intent_feature_variable;
         var->data = i;
-    }
-}
-
-
-/*
- * Forgets values that nginx keeps: access_log takes what was read before for
- * what is, even of variables that are not cacheable.
- */
-
-void
-ngx_http_intent_flush_variables(ngx_http_request_t *r,
-    ngx_http_intent_main_conf_t *imcf)
-{
-    ngx_uint_t  i, *index;
-
-    index = imcf->indices.elts;
-
-    for (i = 0; i < imcf->indices.nelts; i++) {
-        r->variables[index[i]].valid = 0;
-        r->variables[index[i]].not_found = 0;
     }
 }
 

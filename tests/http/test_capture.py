@@ -234,6 +234,7 @@ def test_status_if_and_several_events(nginx):
             return 200;
         }
         location /both { intent_event one; intent_event two; return 200; }
+        location /range { intent_event beyond status=416; }
         location /inherits { location /inherits/none { return 200; } }
         intent_event outer;
     """)
@@ -249,6 +250,10 @@ def test_status_if_and_several_events(nginx):
     assert nginx.features("i")["category"] == "food"
 
     assert n("/both", "b") == 2
+
+    nginx.write("html/range", "abc")
+    refused = nginx.get("/range", headers={"X-User": "r", "Range": "bytes=9-"})
+    assert refused.status == 416 and refused.signals["n"] == 1, "nginx sends it in two passes"
     assert n("/inherits/none", "o") == 1 and nginx.features("o")["types"] == ["outer"]
 
 

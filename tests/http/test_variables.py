@@ -33,6 +33,11 @@ location /before {
     add_header X-N $intent_feature_n; add_header X-Band $intent_band;
     proxy_pass http://@BACKEND@;
 }
+location /sent { proxy_set_header X-N $intent_feature_n; proxy_set_header X-Band $intent_band;
+                 proxy_pass http://@BACKEND@; }
+location /chosen { error_page 418 =200 @plain; if ($intent_band = medium) { return 418; }
+                   return 200; }
+location @plain { intent off; expires 1h; return 200 plain; }
 location /if { if ($intent_feature_hot) { return 200 hot; } return 200 cold; }
 location /ssi { ssi on; ssi_types *; intent_headers none; }
 location /observe { intent observe; return 200; }
@@ -120,8 +125,9 @@ def test_a_cache_key_by_band_separates_bands(site, backend):
 
 
 def test_the_log_sees_the_state_after_even_what_was_read_before(site, backend):
-    ask(site, "/before")
-    line = logged(site, "/before")
+    ask(site, "/sent")
+    assert backend.requests[-1].get("X-N") == "0" and backend.requests[-1].get("X-Band") == "low"
+    line = logged(site, "/sent")
     assert (line["key"], line["n"], line["band"], line["score"]) == ("alice", "1", "medium", "0.1")
     assert int(line["us"]) > 0
     ask(site, "/")
@@ -152,6 +158,14 @@ def test_off_has_none(site):
 def test_a_location_reached_by_name_shows_it_too(site):
     assert ask(site, "/named").get("X-N") == "1"
     assert site.features("alice")["n"] == 1
+
+
+def test_a_page_that_was_chosen_by_a_variable_is_personal(site):
+    ask(site, "/")
+    response = ask(site, "/chosen")
+    assert response.text == "plain" and response.intent == {}
+    assert response.all("Cache-Control") == ["private, no-cache"]
+    assert response.get("Expires") is None
 
 
 def test_values_of_events_may_be_our_own(site):
