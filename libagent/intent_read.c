@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "decide/policy.h"
 #include "signal/reading.h"
 
@@ -31,7 +32,7 @@ as_variables(const struct model_featureset *fs,
 static void
 derive(const struct model_featureset *fs, struct intent_answer *answer)
 {
-    struct intent_value vars[INTENT_MAX_FEATURES];
+    UNINITIALIZED struct intent_value vars[INTENT_MAX_FEATURES];
     struct expr_scratch scratch = { answer->scratch, sizeof(answer->scratch),
                                     answer->scratch_used };
     int i, f;
@@ -190,7 +191,7 @@ intent_decide(struct intent *intent, const struct intent_answer *answer,
               int64_t now_ms, unsigned wait_us,
               struct intent_decision *decision)
 {
-    struct intent_value vars[INTENT_MAX_FEATURES];
+    UNINITIALIZED struct intent_value vars[INTENT_MAX_FEATURES];
     const struct model_policy *policy = &intent->config->policy;
     struct policy_result result;
     int n = 0;

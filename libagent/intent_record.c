@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "base/hash.h"
 #include "deliver/encode.h"
 #include "signal/event.h"
@@ -180,7 +181,7 @@ static int
 record_windows(struct intent *intent, const struct intent_event *event,
                const struct state_key *key, int64_t mark, unsigned wait_us)
 {
-    struct intent_value fields[INTENT_MAX_FIELDS];
+    UNINITIALIZED struct intent_value fields[INTENT_MAX_FIELDS];
     const struct model_dataset *dataset;
     int i, rc, did = 0;
 

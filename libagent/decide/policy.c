@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "../base/compiler.h"
+
 static const char default_band[] = "low";
 
 /* For strings and lists made within one expression; its result here is a
@@ -74,7 +76,7 @@ policy_decide(const struct intent_config *config,
               const struct intent_value *vars, struct policy_result *result)
 {
     const struct model_policy *policy = &config->policy;
-    struct evaluation e;
+    UNINITIALIZED struct evaluation e;
     int i;
 
     memset(result, 0, sizeof(*result));

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../base/compiler.h"
 #include "../base/atomic.h"
 #include "popularity_section.h"
 
@@ -283,7 +284,7 @@ static int
 fill_up(struct popularity *p, uint64_t self, int64_t now_ms, unsigned wait_us,
         int n, int k, struct intent_item *out)
 {
-    struct intent_item all[INTENT_MAX_ITEMS] = { 0 };
+    UNINITIALIZED struct intent_item all[INTENT_MAX_ITEMS];
     int i, n_all;
 
     n_all = popularity_top(p, self, NULL, 0, now_ms, wait_us, k, all);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/compiler.h"
 #include "../base/error.h"
 #include "../base/timeparse.h"
 #include "../base/utf8.h"
@@ -519,7 +520,7 @@ event_project(const struct model_table *table,
 {
     struct expr_scratch scratch;
     struct intent_value holds;
-    char memory[1024];
+    UNINITIALIZED char memory[1024];
     unsigned errors = 0;
     int i;
 

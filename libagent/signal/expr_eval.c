@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../base/compiler.h"
 #include "expr_eval.h"
 
 #include <errno.h>
 #include <math.h>
 
 #include "expr_loop.h"
-
-/* Where the compiler would zero the temporaries, which is most of the time
- * that an evaluation takes. No instruction reads one before it is written. */
-#if __has_attribute(uninitialized)
-#define UNINITIALIZED __attribute__((uninitialized))
-#else
-#define UNINITIALIZED
-#endif
 
 /* --- conditions --- */
 
@@ -220,6 +213,7 @@ int
 expr_eval_code(const struct expr *expr, const struct intent_value *vars,
                struct expr_run *run, struct intent_value *out)
 {
+    /* No instruction reads a temporary before it is written. */
     UNINITIALIZED struct intent_value temps[EXPR_MAX_TEMPS];
     UNINITIALIZED struct expr_loop loops[EXPR_MAX_LOOPS];
     const struct intent_value *const places[] = {temps, vars, expr->consts};
