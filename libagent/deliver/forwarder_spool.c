@@ -151,6 +151,26 @@ forwarder_spool_ready(const struct forwarder *f)
 
 /* --- into the spool ----------------------------------------------------- */
 
+/* The oldest segment is about to go. A flight of it that waits for Kinesis goes
+ * with it, and is counted with it, unless some of it was stored: a flight
+ * whose events are nowhere else would not survive a restart. */
+static void
+unboard(struct forwarder *f)
+{
+    struct flight *flight;
+    size_t i;
+
+    for (i = 0; i < FORWARDER_FLIGHTS; i++) {
+        flight = &f->flights[i];
+        if (flight->state == FLIGHT_WAITING && flight->from_spool
+            && flight_pending(flight) == flight->n_entries)
+        {
+            spool_rewind(f->spool);
+            flight_clear(flight);
+        }
+    }
+}
+
 /* Makes room by giving up the oldest segments. The account knows before a
  * file goes. */
 static int
@@ -160,6 +180,7 @@ make_room(struct forwarder *f)
     int rc;
 
     while (spool_over(f->spool)) {
+        unboard(f);
         lost = spool_give_way(f->spool);
         if (lost > 0) {
             f->settle.any = true;

@@ -118,6 +118,9 @@ uint64_t spool_cursor(const struct spool *spool);
 /* All that was handed out is done with. */
 void spool_advance(struct spool *spool);
 
+/* None of it is: it will be handed out again. */
+void spool_rewind(struct spool *spool);
+
 /* --- upkeep ------------------------------------------------------------- */
 
 /* Removes what is done with; damaged segments are kept as NAME.corrupt until

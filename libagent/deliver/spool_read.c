@@ -108,6 +108,14 @@ spool_next(struct spool *spool, struct spool_item *item)
 }
 
 void
+spool_rewind(struct spool *spool)
+{
+    spool_reader_close(spool);
+    spool->cursor = spool->read;
+    spool->skipped = 0;
+}
+
+void
 spool_advance(struct spool *spool)
 {
     spool->read = spool->cursor;

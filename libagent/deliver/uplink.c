@@ -96,8 +96,8 @@ split_url(struct uplink *uplink, const char *endpoint, char *why, size_t size)
     memcpy(uplink->host, host, len);
     uplink->host[len] = '\0';
     strcpy(uplink->path, host[len] == '\0' ? "/" : host + len);
-    snprintf(uplink->url, URL_SIZE, "%s%s", endpoint,
-             host[len] == '\0' ? "/" : "");
+    strcpy(uplink->url, endpoint);
+    strcat(uplink->url, host[len] == '\0' ? "/" : "");
 
     return 0;
 }

@@ -280,12 +280,22 @@ open_zone(void)
     }
 }
 
+static void
+finish(void)
+{
+    forwarder_free(forwarder, now);
+    forwarder = NULL;
+}
+
 /* A fresh zone and an empty spool. */
 static void
 fresh_world(void)
 {
     char command[256];
 
+    if (forwarder != NULL) {
+        finish();
+    }
     if (zone.header != NULL) {
         zone_close(&zone);
     }
@@ -363,14 +373,6 @@ start(bool with_spool)
     };
 
     return forwarder_new(&options, &link, &zone, now, &forwarder);
-}
-
-__attribute__((unused))
-static void
-finish(void)
-{
-    forwarder_free(forwarder, now);
-    forwarder = NULL;
 }
 
 static void

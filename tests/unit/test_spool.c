@@ -63,6 +63,26 @@ in_and_out(void)
     spool_close(spool, 0);
 }
 
+static void
+once_more(void)
+{
+    struct spool *spool;
+    uint64_t next = 0;
+
+    fresh();
+    spool = open_new(NULL);
+    fill(spool, 0, 90000, 500);
+    drain(spool, &next, 60000);
+    spool_advance(spool);
+    drain(spool, &next, 20000);
+    spool_rewind(spool);
+    is_int(spool_unread(spool), 30000, "what was handed out comes again");
+    next = 60000;
+    is_int(drain(spool, &next, 100000), 30000, "from the first of it");
+    is_int(spool_skipped(spool), 0, "none lost");
+    spool_close(spool, 0);
+}
+
 /* A steady trickle: written and read in turn, the active segment too. */
 static void
 in_turn(void)
@@ -320,6 +340,7 @@ main(void)
     }
 
     in_and_out();
+    once_more();
     in_turn();
     one_at_a_time();
     how_often_synced();
