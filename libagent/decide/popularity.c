@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "../base/compiler.h"
 #include "../base/atomic.h"
+#include "../base/compiler.h"
 #include "popularity_section.h"
 
 /* A category that weighs less than a quarter of one fresh event is quiet: one

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "../base/compiler.h"
 #include "expr_eval.h"
 
 #include <errno.h>
 #include <math.h>
 
+#include "../base/compiler.h"
 #include "expr_loop.h"
 
 /* --- conditions --- */
