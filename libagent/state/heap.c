@@ -127,15 +127,22 @@ take_run(struct shard *shard, uint8_t class)
     return reference(class, page * UNITS_PER_PAGE);
 }
 
+/* A bit per free slot of a page, whatever stands above them. */
+static uint64_t
+room_in(const struct shard *shard, uint32_t page, uint8_t class)
+{
+    return shard->pages[page].class == class
+           ? ~shard->pages[page].used & full_mask(class) : 0;
+}
+
 /* A page of the class with room, or 0. */
 static uint32_t
 find_page(struct shard *shard, uint8_t class)
 {
-    uint64_t full = full_mask(class);
     uint32_t page = shard->hint[class];
 
     if (page >= shard->first_page && page < shard->n_pages
-        && shard->pages[page].class == class && shard->pages[page].used != full)
+        && room_in(shard, page, class) != 0)
     {
         return page;
     }
@@ -145,9 +152,7 @@ find_page(struct shard *shard, uint8_t class)
     }
 
     for (page = shard->first_page; page < shard->n_pages; page++) {
-        if (shard->pages[page].class == class
-            && shard->pages[page].used != full)
-        {
+        if (room_in(shard, page, class) != 0) {
             return page;
         }
     }
@@ -190,7 +195,7 @@ heap_alloc(struct shard *shard, uint32_t size)
     }
 
     p = &shard->pages[page];
-    slot = (uint32_t) __builtin_ctzll(~p->used);
+    slot = (uint32_t) __builtin_ctzll(room_in(shard, page, class));
     p->used |= 1ull << slot;
     shard->hint[class] = page;
     if (shard->free_slots[class] != 0) {
@@ -242,7 +247,9 @@ heap_free(struct shard *shard, uint32_t ref)
     uint32_t page, slot, i, run;
     uint8_t class;
 
-    if (!locate_in_class(shard, ref, &page, &slot)) {
+    if (!locate_in_class(shard, ref, &page, &slot)
+        || (shard->pages[page].used >> slot & 1) == 0)
+    {
         return;
     }
 

@@ -47,7 +47,7 @@ __attribute__((unused))
 static const char *
 case_path(const char *name)
 {
-    static char path[256];
+    static _Thread_local char path[256];
 
     if (case_folder[0] == '\0') {
         strcpy(case_folder, "/dev/shm/intent-test-XXXXXX");
