@@ -132,8 +132,8 @@ one_seed(uint64_t seed, uint64_t *deaths, uint64_t *copies)
     {
         snprintf(text, sizeof(text), "captured %" PRIu64 ", stored %" PRIu64
                  ", delivered %" PRIu64 ", queued %" PRIu64 ", spooled %"
-                 PRIu64 ", dropped %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-                 t.captured, n, t.delivered, t.queued, t.spooled,
+                 PRIu64 ", dropped %" PRIu64 " %" PRIu64 " %" PRIu64 " %"
+                 PRIu64, t.captured, n, t.delivered, t.queued, t.spooled,
                  t.dropped[DROP_LANE_FULL], t.dropped[DROP_SPOOL_FULL],
                  t.dropped[DROP_REFUSED], t.dropped[DROP_DAMAGED]);
         return text;
