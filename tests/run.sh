@@ -112,7 +112,9 @@ run() {
                     $(chosen "$BUILD/unit" $VALGRIND) ;;
         fuzz)     each fuzz "tests/fuzz.sh 0" ;;
         http-asan)
-                  # The same tests with all of it under AddressSanitizer.
+                  # The same tests with all of it under AddressSanitizer, which
+                  # must stand a preloaded library before it.
+                  ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 \
                   INTENT_BUILD=$BUILD/asan INTENT_NGINX=$BUILD/asan/nginx \
                       py http-asan http ;;
         *)        if [ -d "tests/$1" ]; then
