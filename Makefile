@@ -164,7 +164,7 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libintent.a
 SUB     := $(MAKE) --no-print-directory
 export PYTHON BUILD := $(CURDIR)/build
 
-deps: deps-
+deps: deps-all
 deps-%:
 	$(if $(filter no,$(DEPS)),,@packaging/deps.sh $*)
 
