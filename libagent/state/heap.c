@@ -291,6 +291,62 @@ heap_allocated(const struct shard *shard, uint32_t ref)
            && (shard->pages[page].used >> slot & 1) != 0;
 }
 
+bool
+heap_serves(uint32_t ref, uint32_t class_size)
+{
+    uint32_t class = ref >> HEAP_CLASS_SHIFT;
+    uint32_t size = class < CLASSES ? class_sizes[class] : 0;
+
+    /* The pages of a large slot become free with it. */
+    return size == class_size || (size > class_size && size >= ZONE_PAGE);
+}
+
+uint32_t
+heap_page(uint32_t ref)
+{
+    return (ref & ((1u << HEAP_CLASS_SHIFT) - 1)) / UNITS_PER_PAGE;
+}
+
+struct heap_slots
+heap_slots(const struct shard *shard, uint32_t page, uint32_t n)
+{
+    struct heap_slots slots = { page, page + n, 0 };
+
+    /* A large slot that began before reaches in. */
+    while (slots.page > shard->first_page
+           && shard->pages[slots.page].class == CONTINUED)
+    {
+        slots.page--;
+    }
+
+    return slots;
+}
+
+uint32_t
+heap_slots_next(const struct shard *shard, struct heap_slots *slots)
+{
+    const struct shard_page *p;
+    uint32_t slot, units;
+
+    for (/* void */; slots->page < slots->end; slots->page++, slots->slot = 0)
+    {
+        p = &shard->pages[slots->page];
+        if (p->class == 0 || p->class >= CLASSES) {
+            continue;
+        }
+        units = class_sizes[p->class] / HEAP_UNIT;
+        while (slots->slot < slots_in_page(p->class)) {
+            slot = slots->slot++;
+            if (p->used >> slot & 1) {
+                return reference(p->class, slots->page * UNITS_PER_PAGE
+                                           + slot * units);
+            }
+        }
+    }
+
+    return 0;
+}
+
 void
 heap_mark_begin(struct shard *shard)
 {

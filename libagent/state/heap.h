@@ -44,6 +44,21 @@ heap_at(const struct shard *shard, uint32_t ref)
     return (char *) (uintptr_t) shard + offset * HEAP_UNIT;
 }
 
+/* Whether a request of this class's size can take the place of that slot. */
+bool heap_serves(uint32_t ref, uint32_t class_size);
+
+/* The allocated slots that reach into n pages, by reference. Slots may be
+ * freed on the way. */
+struct heap_slots {
+    uint32_t page, end, slot;
+};
+
+uint32_t heap_page(uint32_t ref);
+struct heap_slots heap_slots(const struct shard *shard, uint32_t page,
+                             uint32_t n);
+/* 0: no more. */
+uint32_t heap_slots_next(const struct shard *shard, struct heap_slots *slots);
+
 /* mark: false when no slot of a known class begins there. */
 void heap_mark_begin(struct shard *shard);
 bool heap_mark(struct shard *shard, uint32_t ref);

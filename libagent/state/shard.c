@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shard.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "../base/atomic.h"
 #include "../base/crash.h"
+#include "index.h"
 #include "lock.h"
 
-enum {
-    /* One entry for this many bytes of shard: records of users with a few
-     * events take 64 to 128 bytes, so the index is about three quarters full
-     * when the heap is. */
-    BYTES_PER_ENTRY = 84,
-    CANDIDATE_BUCKETS = 4,         /* looked at to find a victim */
-    ALLOC_TRIES = 64,              /* victims for one allocation */
-    MAX_CHAIN = 65536,             /* chunks of a record: ends any loop */
-    STAMP_BITS = 15,
-    STAMP_MASK = (1 << STAMP_BITS) - 1,
-    ESTABLISHED = 1 << STAMP_BITS
-};
-
-static shard_entry *
-buckets_of(const struct shard *shard)
-{
-    return (shard_entry *) (void *)
-           ((char *) (uintptr_t) shard + sizeof(struct shard));
-}
-
-static uint32_t
-buckets_in(uint64_t shard_size)
-{
-    return (uint32_t) (shard_size / BYTES_PER_ENTRY / SHARD_WAYS);
-}
+enum { MAX_CHAIN = SHARD_MAX_PAGES };        /* chunks of a record */
 
 static uint32_t
 first_page_in(uint64_t shard_size)
 {
-    uint64_t index_size = (uint64_t) buckets_in(shard_size) * SHARD_WAYS
+    uint64_t index_size = (uint64_t) index_buckets(shard_size) * SHARD_WAYS
                           * sizeof(shard_entry);
 
     return (uint32_t) ((sizeof(struct shard) + index_size + ZONE_PAGE - 1)
@@ -47,7 +21,7 @@ first_page_in(uint64_t shard_size)
 void
 shard_init(struct shard *shard, uint64_t shard_size)
 {
-    shard->n_buckets = buckets_in(shard_size);
+    shard->n_buckets = index_buckets(shard_size);
     heap_init(shard, shard_size, first_page_in(shard_size));
 }
 
@@ -56,34 +30,15 @@ shard_sound(const struct shard *shard, uint64_t shard_size)
 {
     return shard->n_pages == shard_size / ZONE_PAGE
            && shard->n_pages <= SHARD_MAX_PAGES
-           && shard->n_buckets == buckets_in(shard_size)
+           && shard->n_buckets == index_buckets(shard_size)
            && shard->first_page == first_page_in(shard_size);
-}
-
-/* Maps 32 random bits to 0..n-1 without a division. */
-static uint32_t
-scale(uint32_t random, uint32_t n)
-{
-    return (uint32_t) ((uint64_t) random * n >> 32);
 }
 
 struct shard *
 shard_of(const struct zone *zone, const uint64_t key[static 2])
 {
-    return zone_shard(zone, scale((uint32_t) (key[1] >> 32),
-                                  zone->layout.n_shards));
-}
-
-/* Computed, not read from the shard: so that the bucket can be fetched while
- * the lock's line is on its way. */
-static shard_entry *
-bucket(const struct zone *zone, const struct shard *shard,
-       const uint64_t key[static 2], int which)
-{
-    uint32_t random = (uint32_t) (which == 0 ? key[0] : key[0] >> 32);
-    uint32_t n = buckets_in(zone->layout.shard_size);
-
-    return buckets_of(shard) + (uint64_t) scale(random, n) * SHARD_WAYS;
+    return zone_shard(zone, index_scale((uint32_t) (key[1] >> 32),
+                                        zone->layout.n_shards));
 }
 
 void
@@ -92,7 +47,7 @@ shard_prefetch(const struct zone *zone, const uint64_t key[static 2])
     const struct shard *shard = shard_of(zone, key);
 
     __builtin_prefetch(&shard->lock, 1);
-    __builtin_prefetch(bucket(zone, shard, key, 0), 1);
+    __builtin_prefetch(index_bucket(zone, shard, key, 0), 1);
 }
 
 static uint16_t
@@ -111,33 +66,6 @@ uint32_t
 shard_offset(shard_entry entry)
 {
     return (uint32_t) entry;
-}
-
-/* Rounds down, also before 1970. */
-static uint32_t
-stamp_of(const struct zone *zone, int64_t time_ms)
-{
-    int64_t unit = zone->layout.stamp_ms;
-
-    return (uint32_t) (time_ms / unit - (time_ms % unit < 0)) & STAMP_MASK;
-}
-
-/* Age in stamps; what lies ahead of now counts as new. */
-static uint32_t
-age_of(shard_entry entry, uint32_t now)
-{
-    uint32_t age = (now - (uint32_t) (entry >> 32)) & STAMP_MASK;
-
-    return age > STAMP_MASK / 2 ? 0 : age;
-}
-
-static bool
-is_quiet(const struct zone *zone, shard_entry entry, uint32_t now)
-{
-    uint64_t horizon = (uint64_t) (zone->horizon_ms / zone->layout.stamp_ms)
-                       + 2;
-
-    return horizon < STAMP_MASK / 2 && age_of(entry, now) > horizon;
 }
 
 bool
@@ -193,7 +121,7 @@ shard_find(struct zone *zone, struct shard *shard,
     int which, way;
 
     for (which = 0; which < 2; which++) {
-        e = bucket(zone, shard, key, which);
+        e = index_bucket(zone, shard, key, which);
 
         for (way = 0; way < SHARD_WAYS; way++, e++) {
             if (*e == 0 || entry_fingerprint(*e) != print) {
@@ -267,25 +195,6 @@ shard_erase(struct zone *zone, struct shard *shard, shard_entry *entry)
     }
 }
 
-/* The better victim of two: newcomers before the established, then the one
- * that was active longer ago. */
-static bool
-rather(shard_entry a, shard_entry b, uint32_t now)
-{
-    bool a_old = (a >> 32 & ESTABLISHED) != 0;
-    bool b_old = (b >> 32 & ESTABLISHED) != 0;
-
-    return a_old != b_old ? !a_old : age_of(a, now) > age_of(b, now);
-}
-
-static void
-evict(struct zone *zone, struct shard *shard, shard_entry *entry, uint32_t now)
-{
-    zone->counters[is_quiet(zone, *entry, now) ? INTENT_C_EVICTED_QUIET
-                                               : INTENT_C_EVICTED_FULL]++;
-    shard_erase(zone, shard, entry);
-}
-
 shard_entry *
 shard_vacant(const struct zone *zone, const struct shard *shard,
              const uint64_t key[static 2])
@@ -294,7 +203,7 @@ shard_vacant(const struct zone *zone, const struct shard *shard,
     int which, way;
 
     for (which = 0; which < 2; which++) {
-        e = bucket(zone, shard, key, which);
+        e = index_bucket(zone, shard, key, which);
 
         for (way = 0; way < SHARD_WAYS; way++, e++) {
             if (*e == 0) {
@@ -306,110 +215,19 @@ shard_vacant(const struct zone *zone, const struct shard *shard,
     return NULL;
 }
 
-shard_entry *
-shard_place(struct zone *zone, struct shard *shard,
-            const uint64_t key[static 2])
-{
-    shard_entry *e = shard_vacant(zone, shard, key), *victim = NULL;
-    uint32_t now;
-    int which, way;
-
-    if (e != NULL || zone->grow) {
-        return e;
-    }
-
-    now = stamp_of(zone, zone_now(zone));
-
-    for (which = 0; which < 2; which++) {
-        e = bucket(zone, shard, key, which);
-
-        for (way = 0; way < SHARD_WAYS; way++, e++) {
-            if (is_quiet(zone, *e, now)) {
-                evict(zone, shard, e, now);
-                return e;
-            }
-            if (victim == NULL || rather(*e, *victim, now)) {
-                victim = e;
-            }
-        }
-    }
-
-    evict(zone, shard, victim, now);
-
-    return victim;
-}
-
-/* The best victim in the buckets at the sweep's place, which moves on. */
-static shard_entry *
-find_victim(struct zone *zone, struct shard *shard, const shard_entry *keep,
-            uint32_t now)
-{
-    shard_entry *e, *victim = NULL;
-    uint32_t i, way;
-
-    for (i = 0; i < shard->n_buckets; i++) {
-        if (i >= CANDIDATE_BUCKETS && victim != NULL) {
-            break;
-        }
-
-        e = buckets_of(shard)
-            + shard->sweep++ % shard->n_buckets * SHARD_WAYS;
-
-        for (way = 0; way < SHARD_WAYS; way++, e++) {
-            if (*e == 0 || e == keep) {
-                continue;
-            }
-            if (is_quiet(zone, *e, now)) {
-                return e;
-            }
-            if (victim == NULL || rather(*e, *victim, now)) {
-                victim = e;
-            }
-        }
-    }
-
-    return victim;
-}
-
-uint32_t
-shard_alloc(struct zone *zone, struct shard *shard, uint32_t size,
-            const shard_entry *keep)
-{
-    uint32_t offset = heap_alloc(shard, size), now;
-    shard_entry *victim;
-    int tries;
-
-    if (offset != 0 || zone->grow || heap_class_size(size) == 0) {
-        return offset;
-    }
-
-    now = stamp_of(zone, zone_now(zone));
-
-    for (tries = 0; offset == 0 && tries < ALLOC_TRIES; tries++) {
-        victim = find_victim(zone, shard, keep, now);
-        if (victim == NULL) {
-            return 0;
-        }
-        evict(zone, shard, victim, now);
-        offset = heap_alloc(shard, size);
-    }
-
-    return offset;
-}
-
 static uint64_t
 stamped(const struct zone *zone, shard_entry old, int64_t time_ms)
 {
-    uint32_t new = stamp_of(zone, time_ms);
+    uint32_t new = index_stamp(zone, time_ms);
 
     if (old == 0) {
         return new;
     }
-    if (age_of(old, new) == 0) {
-        new = (uint32_t) (old >> 32) & STAMP_MASK;
+    if (index_age(old, new) == 0) {
+        new = (uint32_t) (old >> 32) & INDEX_STAMP_MASK;
     }
 
-    return new | ESTABLISHED;
+    return new | INDEX_ESTABLISHED;
 }
 
 void
@@ -440,29 +258,6 @@ shard_touch(struct zone *zone, shard_entry *entry, int64_t time_ms)
     }
 }
 
-unsigned
-shard_sweep(struct zone *zone, struct shard *shard, unsigned buckets,
-            int64_t now_ms)
-{
-    uint32_t now = stamp_of(zone, now_ms);
-    unsigned dropped = 0, way;
-    shard_entry *e;
-
-    for (/* void */; buckets > 0; buckets--) {
-        e = buckets_of(shard)
-            + shard->sweep++ % shard->n_buckets * SHARD_WAYS;
-
-        for (way = 0; way < SHARD_WAYS; way++, e++) {
-            if (*e != 0 && is_quiet(zone, *e, now)) {
-                evict(zone, shard, e, now);
-                dropped++;
-            }
-        }
-    }
-
-    return dropped;
-}
-
 int
 shard_each(struct zone *zone, struct shard *shard,
            int (*visit)(void *arg, struct shard *shard, shard_entry *entry,
@@ -470,7 +265,7 @@ shard_each(struct zone *zone, struct shard *shard,
            void *arg)
 {
     uint64_t i, n = (uint64_t) shard->n_buckets * SHARD_WAYS;
-    shard_entry *e = buckets_of(shard);
+    shard_entry *e = index_of(shard);
     int rc = 0;
 
     for (i = 0; i < n && rc == 0; i++, e++) {
@@ -520,7 +315,7 @@ void
 shard_repair(struct zone *zone, struct shard *shard)
 {
     uint64_t i, n = (uint64_t) shard->n_buckets * SHARD_WAYS;
-    shard_entry *e = buckets_of(shard);
+    shard_entry *e = index_of(shard);
 
     heap_mark_begin(shard);
     shard->records = 0;

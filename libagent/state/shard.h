@@ -7,7 +7,8 @@
  * common case, two at most, and needs no tombstones. When both are full, or
  * the heap is, the least recently active of a few candidates goes: first of
  * those seen only once, so that a flood of new ids cannot push established
- * visitors out.
+ * visitors out. shard_place(), shard_alloc() and shard_sweep(), who decide
+ * that, are in reclaim.c.
  *
  * All calls below shard_lock() need the lock, except shard_prefetch(). A
  * record is replaced by storing its entry (shard_publish()): whoever dies
