@@ -219,6 +219,8 @@ void ngx_http_intent_leave(ngx_http_intent_ctx_t *ctx);
 uint64_t ngx_http_intent_elapsed(ngx_http_intent_ctx_t *ctx);
 unsigned ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_ctx_t *ctx);
+ngx_uint_t ngx_http_intent_late(ngx_http_intent_loc_conf_t *lcf,
+    ngx_http_intent_ctx_t *ctx);
 void ngx_http_intent_lap(ngx_http_intent_ctx_t *ctx);
 void ngx_http_intent_count(ngx_http_request_t *r,
     enum intent_counter counter, uint64_t n);

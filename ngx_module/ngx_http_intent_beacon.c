@@ -265,16 +265,17 @@ ngx_http_intent_beacon_record(ngx_http_request_t *r,
      * the others do not wait as long.
      */
 
-    wait = (unsigned) lcf->budget * 1000;
-    rc = 0;
-
     ngx_http_intent_enter(ctx);
+
+    wait = ngx_http_intent_wait(lcf, ctx);
+    rc = 0;
 
     for (i = 0; i < batch->n && rc >= 0; i++) {
         rc = ngx_http_intent_record(r, ctx, &batch->events[i], wait);
 
         if (rc > 0 && (rc & INTENT_DID_DEFER)) {
-            wait = (unsigned) lcf->budget * 250;
+            ngx_http_intent_lap(ctx);
+            wait = ngx_http_intent_wait(lcf, ctx);
         }
     }
 

@@ -67,6 +67,7 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
     int                           rc;
     size_t                        len;
     unsigned                      wait;
+    ngx_uint_t                    late;
     const char                   *key;
     struct intent_who             who;
     ngx_http_intent_main_conf_t  *imcf;
@@ -92,6 +93,7 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
     }
 
     wait = ngx_http_intent_wait(lcf, ctx);
+    late = ngx_http_intent_late(lcf, ctx);
 
     if (wait == 0) {
         return INTENT_REASON_BUDGET;
@@ -113,8 +115,7 @@ ngx_http_intent_read(ngx_http_request_t *r, ngx_http_intent_loc_conf_t *lcf,
     ngx_http_intent_lap(ctx);
 
     if (rc == -EBUSY) {
-        return wait > lcf->budget * 250 ? INTENT_REASON_BUSY
-                                        : INTENT_REASON_BUDGET;
+        return late ? INTENT_REASON_BUDGET : INTENT_REASON_BUSY;
     }
 
     ngx_http_intent_log_failure(r->connection->log, rc,

@@ -139,6 +139,18 @@ ngx_http_intent_elapsed(ngx_http_intent_ctx_t *ctx)
 
 
 /*
+ * intent_budget in nanoseconds. Beyond a minute there is nothing to wait for,
+ * and the microseconds of it fit what libintent takes.
+ */
+
+static uint64_t
+ngx_http_intent_budget(ngx_http_intent_loc_conf_t *lcf)
+{
+    return (uint64_t) ngx_min(lcf->budget, 60000) * 1000000;
+}
+
+
+/*
  * How long to wait for a lock, in microseconds: what is left of intent_budget.
  * A quarter of it is always granted: if that much is gone without a wait, it
  * was the kernel that gave our time to another process, maybe to the one that
@@ -151,11 +163,21 @@ ngx_http_intent_wait(ngx_http_intent_loc_conf_t *lcf,
 {
     uint64_t  budget;
 
-    budget = (uint64_t) lcf->budget * 1000000;
+    budget = ngx_http_intent_budget(lcf);
 
     return (unsigned) (ngx_max(budget / 4,
                                budget - ngx_min(ctx->spent, budget))
                        / 1000);
+}
+
+
+/* Whether the budget is used up. */
+
+ngx_uint_t
+ngx_http_intent_late(ngx_http_intent_loc_conf_t *lcf,
+    ngx_http_intent_ctx_t *ctx)
+{
+    return ctx->spent >= ngx_http_intent_budget(lcf);
 }
 
 

@@ -257,6 +257,20 @@ def test_status_if_and_several_events(nginx):
     assert n("/inherits/none", "o") == 1 and nginx.features("o")["types"] == ["outer"]
 
 
+def test_the_key_may_come_with_the_upstream_s_answer(nginx, backend):
+    nginx.start("""
+        intent on; intent_event view; intent_headers signals; intent_budget 24h;
+        intent_key $upstream_http_x_login $http_x_user;
+        location /intent/ { intent_api; }
+        location / { proxy_set_header X-Before $intent_key; proxy_pass http://@BACKEND@; }
+    """)
+    backend.reply("/login", 200, [("X-Login", "alice")])
+    nginx.get("/login", headers={"X-User": "guest"})
+    assert backend.requests[-1].get("X-Before") == "guest"
+    assert nginx.features("alice")["n"] == 1 and nginx.features("guest")["n"] == 0
+    assert nginx.get("/", headers={"X-User": "guest"}).signals["n"] == 1
+
+
 @pytest.mark.parametrize("category,dwell,kept", [
     ("food", "12.5", ("food", 12.5)),
     ("", "", (None, None)),
