@@ -361,6 +361,17 @@ leaves_spool(const struct daemon *d, const struct intent_config *next)
 }
 
 static void
+change_over(struct daemon *d)
+{
+    close_all(d);
+    if (d->next != NULL) {
+        intent_config_free(d->config);
+        d->config = d->next;
+        d->next = NULL;
+    }
+}
+
+static void
 reload(struct daemon *d, struct forwarder_time now)
 {
     struct intent_config *next;
@@ -388,17 +399,10 @@ reload(struct daemon *d, struct forwarder_time now)
              d->path);
     intent_config_free(d->next);
     d->next = next;
-    stop_forwarder(d, now);
-}
-
-static void
-change_over(struct daemon *d)
-{
-    close_all(d);
-    if (d->next != NULL) {
-        intent_config_free(d->config);
-        d->config = d->next;
-        d->next = NULL;
+    if (d->forwarder == NULL) {
+        change_over(d);
+    } else {
+        stop_forwarder(d, now);
     }
 }
 
@@ -451,8 +455,6 @@ turn(struct daemon *d)
         }
     } else if (want_stop) {
         return false;
-    } else if (d->next != NULL) {
-        change_over(d);
     }
 
     if (d->intent != NULL) {

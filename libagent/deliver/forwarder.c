@@ -270,6 +270,9 @@ choose_mode(struct forwarder *f)
         && !forwarder_flying(f, true) && !(ready && (away || full)))
     {
         f->spooling = false;
+        if (f->spool == NULL) {
+            return;
+        }
         forwarder_say(f, NOTE_BACK, "the spool is empty, %llu events were "
                       "delivered from it: events go to Kinesis directly",
                       (unsigned long long) f->drained);
@@ -297,13 +300,17 @@ forwarder_stopped(const struct forwarder *f)
     return f->ended;
 }
 
+/* A lane may end in a filler, which no event follows. */
 static bool
 lanes_done(const struct forwarder *f)
 {
+    struct event event;
     uint32_t i;
 
     for (i = 0; i < f->intake.n; i++) {
-        if (f->intake.lane[i].pos < f->target[i]) {
+        if (f->intake.lane[i].pos < f->target[i]
+            && intake_peek(&f->intake, i, &event) != 0)
+        {
             return false;
         }
     }

@@ -315,13 +315,18 @@ dissolve_all(struct forwarder *f)
     return 0;
 }
 
+/* Up to where the lane was when this began: a busy producer does not keep us
+ * here. */
 static int
 move_lane(struct forwarder *f, uint32_t lane)
 {
+    uint64_t head = intake_head(&f->intake, lane);
     struct event event;
-    int rc, got;
+    int rc, got = 0;
 
-    while ((got = intake_peek(&f->intake, lane, &event)) == 1) {
+    while (f->intake.lane[lane].pos < head
+           && (got = intake_peek(&f->intake, lane, &event)) == 1)
+    {
         rc = put(f, &event);
         if (rc == -ENOBUFS) {
             rc = flush(f);
@@ -423,6 +428,7 @@ board_spool(struct forwarder *f)
     }
     if (rc < 0) {
         spool_trouble(f, rc);
+        f->spool_read_retry_ms = f->now.mono_ms + SPOOL_RETRY_MS;
     }
 
     if (flight->n_events > 0) {
@@ -463,7 +469,9 @@ forwarder_spool_turn(struct forwarder *f)
     }
 
     if (!f->stopping && spool_unread(f->spool) > 0
-        && f->now.mono_ms >= f->retry_ms && !forwarder_flying(f, true))
+        && f->now.mono_ms >= f->retry_ms
+        && f->now.mono_ms >= f->spool_read_retry_ms
+        && !forwarder_flying(f, true))
     {
         board_spool(f);
     }

@@ -47,7 +47,8 @@ struct forwarder {
     struct spool *spool;           /* NULL: none, or unusable for now */
     bool spooling;
     bool spool_failed;             /* people have been told */
-    int64_t spool_retry_ms;
+    int64_t spool_retry_ms;        /* no write before */
+    int64_t spool_read_retry_ms;   /* no read before */
     int64_t moved_ms;
     uint64_t drained;              /* events delivered from it this time */
 

@@ -41,7 +41,7 @@ make_parents(const char *path)
     char part[4096];
     size_t i;
 
-    for (i = 0; path[i] != '\0' && i < sizeof(part) - 1; i++) {
+    for (i = 0; i < sizeof(part) - 1 && path[i] != '\0'; i++) {
         if (i > 0 && path[i] == '/') {
             part[i] = '\0';
             (void) mkdir(part, 0755);

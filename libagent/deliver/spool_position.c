@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +26,24 @@ format(const struct spool_position *position, char *buf, size_t size)
 
     return snprintf(buf, size, "%scheck %08" PRIx32 "\n", body,
                     crc32c(0, body, (size_t) len));
+}
+
+static bool
+parse(const char *text, struct spool_position *position)
+{
+    static const char head[] = "intent-spool 1\nid ", middle[] = "\nread ";
+    char *end;
+
+    if (strncmp(text, head, sizeof(head) - 1) != 0) {
+        return false;
+    }
+    position->id = strtoull(text + sizeof(head) - 1, &end, 16);
+    if (strncmp(end, middle, sizeof(middle) - 1) != 0) {
+        return false;
+    }
+    position->read = strtoull(end + sizeof(middle) - 1, NULL, 10);
+
+    return true;
 }
 
 int
@@ -49,9 +68,7 @@ spool_position_load(int dir, struct spool_position *position)
     }
     buf[len] = '\0';
 
-    if (sscanf(buf, "intent-spool 1\nid %" SCNx64 "\nread %" SCNu64,
-               &position->id, &position->read) != 2)
-    {
+    if (!parse(buf, position)) {
         return -EBADMSG;
     }
 

@@ -26,6 +26,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("INTENT_BUILD") or os.environ.get("BUILD")
                         or os.path.join(ROOT, "build"))
 MODULES = os.path.join(ROOT, "build", "npm", "node_modules")
+# For boto3, urllib and intentd's curl alike: nothing here is behind a proxy.
+os.environ["no_proxy"] = "localhost,127.0.0.1"
 REGION, KEY_ID, SECRET = "us-east-1", "AKIDTEST", "test-secret"
 
 CONFIG = {
