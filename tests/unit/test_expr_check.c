@@ -22,6 +22,9 @@ static const struct kit_case types[] = {
     {"c1 / math.greatest(c24, 1)", "refused 1:4 no such overload: double / "
      "int or double: int and double do not mix, and it may be either; write "
      "1.0 for 1 in it, or convert with double(x)"},
+    {"n % category", "refused 1:3 no such overload: int % string"},
+    {"n % (flag ? 2 : c1)", "refused 1:3 no such overload: int % int or "
+     "double: % is for ints, convert with int(x)"},
     {"(flag ? 1 : c1) + 2", "refused 1:17 no such overload: int or double + "
      "int: int and double do not mix, and it may be either; write 1.0 for 1 "
      "in it, or convert with double(x)"},
