@@ -172,7 +172,8 @@ test_memory(void)
     struct intent_value out;
     struct expr *expr;
 
-    if (!ok(expr_compile(text, sizeof(text) - 1, vars, N_VARS, &expr, NULL) == 0,
+    if (!ok(expr_compile(text, sizeof(text) - 1, vars, N_VARS, &expr,
+                         NULL) == 0,
             "compiles"))
     {
         return;
