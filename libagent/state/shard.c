@@ -318,6 +318,7 @@ shard_repair(struct zone *zone, struct shard *shard)
     shard_entry *e = index_of(shard);
 
     heap_mark_begin(shard);
+    CRASH_POINT("repair-begun");
     shard->records = 0;
 
     for (i = 0; i < n; i++, e++) {
@@ -330,5 +331,7 @@ shard_repair(struct zone *zone, struct shard *shard)
         }
     }
 
+    CRASH_POINT("repair-marked");
     heap_mark_end(shard);
+    CRASH_POINT("repair-done");
 }
