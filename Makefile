@@ -15,6 +15,8 @@
 # their own: SAN=address (build/asan), thread (tsan), undefined (ubsan) and
 # fuzz. V=1 shows the commands.
 
+MAKEFLAGS += --no-builtin-rules
+
 all: deps-build
 	$(Q)$(MAKE) -j$(JOBS) build
 
