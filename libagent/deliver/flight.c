@@ -200,8 +200,11 @@ bisect(struct flight *flight, bool proven)
 {
     if (flight->n_sent > 1) {
         flight->window = flight->n_sent / 2;
+    } else if (flight->n_sent == 1 && proven) {
+        flight->fates[flight->sent[0]] = FATE_REFUSED;
+        flight->window = flight->n_entries;
     } else if (flight->n_sent == 1) {
-        flight->fates[flight->sent[0]] = proven ? FATE_REFUSED : FATE_SUSPECT;
+        flight->fates[flight->sent[0]] = FATE_SUSPECT;
     }
 }
 
@@ -220,14 +223,12 @@ flight_answer(struct flight *flight, const struct kinesis_answer *answer,
         for (i = 0; i < flight->n_sent; i++) {
             take_entry(flight, flight->sent[i], classes[i], proven, verdict);
         }
-        if (flight->window < flight->n_entries) {
-            flight->window *= 2;
-        }
     }
 
     suspects = count(flight, FATE_SUSPECT);
-    if (verdict->accepted > 0) {
+    if (verdict->accepted > 0 && suspects > 0) {
         change(flight, FATE_SUSPECT, FATE_REFUSED);
+        flight->window = flight->n_entries;
     } else if (suspects > 0
                && (suspects >= SUSPECTS || flight_pending(flight) == 0))
     {

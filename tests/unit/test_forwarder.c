@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "forwarder_rig.h"
+#include "oom.h"
 
 /* All that was captured is stored once and the account knows. */
 static void
@@ -529,6 +530,35 @@ dead_workers(void)
     finish();
 }
 
+/* The spool is no reason not to start: without memory for it, it is tried
+ * again. */
+static void
+no_memory(void)
+{
+    int n, rc = -ENOMEM, failed = 0;
+
+    if (!oom_works()) {
+        ok(true, "# SKIP allocations cannot be made to fail here");
+        return;
+    }
+
+    fresh_world();
+    for (n = 1; rc == -ENOMEM && n < 1000; n++) {
+        oom_at(n);
+        rc = start(true);
+        oom_at(0);
+        failed += rc == -ENOMEM;
+    }
+    ok(rc == 0 && failed > 20, "%d allocations failed, as -ENOMEM", failed);
+    is_int(notes[NOTE_SPOOL_FAILED], 1, "then it starts, without its spool");
+    run(2000);
+    is_int(notes[NOTE_SPOOL_WORKS], 1, "which works a second later");
+    capture(0, 10);
+    run(1000);
+    all_delivered("after all", 10);
+    finish();
+}
+
 int
 main(void)
 {
@@ -554,6 +584,7 @@ main(void)
     lane_damaged();
     zone_cut();
     dead_workers();
+    no_memory();
 
     return end();
 }
