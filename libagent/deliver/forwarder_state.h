@@ -22,7 +22,8 @@ enum {
     STOPPED_MAX_MS = 10000,        /* something: Kinesis bills failures too */
     SPOOL_RETRY_MS = 1000,
     UPKEEP_MS = 1000,
-    TURN_MS = 50                   /* how often lanes are looked at */
+    TURN_MS = 20                   /* how often lanes are looked at: they must
+                                      hold what comes meanwhile */
 };
 
 struct forwarder {
