@@ -211,7 +211,8 @@ bench_open(struct bench *b, const char *dir, uint64_t size, bool decide)
         die("%s: %s", b->config_path, strerror(errno));
     }
     fprintf(f, "{\"zone\":{\"path\":\"%s\",\"size\":\"%" PRIu64 "m\"},%s%s}\n",
-            b->zone_path, b->zone_size >> 20, pipelines, decide ? decision : "");
+            b->zone_path, b->zone_size >> 20, pipelines,
+            decide ? decision : "");
     fclose(f);
 
     if (intent_config_load(b->config_path, &b->config, &err) != 0

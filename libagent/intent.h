@@ -38,7 +38,7 @@ enum {
     INTENT_MAX_STRING = 1024,      /* bytes of a string field of an event */
     INTENT_MAX_FIELDS = 32,        /* fields of a dataset */
     INTENT_MAX_FEATURES = 128,     /* features of a featureset */
-    INTENT_MAX_ITEM = 64,          /* bytes of a popular item's or category's id */
+    INTENT_MAX_ITEM = 64,          /* bytes of an item's or category's id */
     INTENT_MAX_ITEMS = 32,         /* items of a decision */
     INTENT_MAX_BODY = 65536,       /* bytes of a beacon */
     INTENT_MAX_BATCH = 100,        /* events of a beacon */
@@ -100,8 +100,8 @@ INTENT_API int intent_featureset_find(const struct intent_config *config,
                                       const char *name, size_t len);
 
 /* Names for enumeration; NULL past the end. Borrowed from the config. */
-INTENT_API const char *intent_featureset_name(const struct intent_config *config,
-                                              int featureset);
+INTENT_API const char *intent_featureset_name(
+    const struct intent_config *config, int featureset);
 INTENT_API const char *intent_feature_name(const struct intent_config *config,
                                            int featureset, int feature);
 /* Whether the feature is the entity's key itself (left out of headers). */
@@ -116,7 +116,7 @@ enum {
     INTENT_OPEN_CREATE = 1,        /* make the zone file where it is missing */
     INTENT_OPEN_PRIVATE = 2,       /* no file: private memory that grows and
                                       never evicts (replay) */
-    INTENT_OPEN_CHECK = 4          /* change nothing: say whether it would open */
+    INTENT_OPEN_CHECK = 4          /* change nothing: only say whether it opens */
 };
 
 /* Attaches to the zone of the config, which must outlive the handle. -EINVAL
@@ -193,10 +193,10 @@ struct intent_batch {
  * INTENT_MAX_DEPTH, INTENT_MAX_BODY bytes). A member "dataset" names the
  * dataset where there are several. Members that are no fields of the dataset
  * are ignored, the entity's key among them: identity never comes from a body.
- * An event without its timestamp takes now_ms. All or nothing: -EINVAL (or -E2BIG, -EOVERFLOW for too many
- * bytes or events) with err->line = 1-based number of the first bad event (0:
- * the whole body) and err->text the reason. Allocates; free with
- * intent_batch_free(). */
+ * An event without its timestamp takes now_ms. All or nothing: -EINVAL (or
+ * -E2BIG, -EOVERFLOW for too many bytes or events) with err->line = 1-based
+ * number of the first bad event (0: the whole body) and err->text the reason.
+ * Allocates; free with intent_batch_free(). */
 INTENT_API int intent_batch_parse(const struct intent_config *config,
                                   const char *body, size_t len, int64_t now_ms,
                                   struct intent_batch *out,

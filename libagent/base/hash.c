@@ -103,7 +103,9 @@ hash_64(const uint64_t key[static 2], const void *data, size_t len)
 uint64_t
 hash_name(const void *data, size_t len)
 {
-    static const uint64_t key[2] = { 0x696e74656e740001ull, 0x6e616d6573000001ull };
+    static const uint64_t key[2] = {
+        0x696e74656e740001ull, 0x6e616d6573000001ull
+    };
 
     return hash_64(key, data, len);
 }

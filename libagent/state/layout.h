@@ -115,7 +115,7 @@ struct account_copy {
     uint64_t delivered;
     uint64_t spooled;              /* now in the spool */
     uint64_t dropped[DROP_COUNT];
-    uint64_t inherited;            /* found in the spool when the zone was new */
+    uint64_t inherited;            /* found in the spool by a new zone */
     uint64_t duplicates;           /* sent again after an unknown outcome */
     uint64_t requests;             /* calls to Kinesis */
     uint64_t failures;             /* of them failed as a whole */
@@ -150,7 +150,7 @@ typedef uint64_t shard_entry;
 struct shard_page {
     uint64_t used;                 /* bit per slot */
     uint8_t class;                 /* 0: free page; see heap.h */
-    uint8_t run;                   /* at the first page of a large slot: pages */
+    uint8_t run;                   /* at a large slot's first page: pages */
     uint8_t reserved[6];
 };
 

@@ -204,7 +204,7 @@ test_full(void)
     }
 }
 
-/* --- death and damage ------------------------------------------------------ */
+/* --- death and damage ----------------------------------------------------- */
 
 /* Whatever the pages' entries say, marking makes them what is referred to. */
 static void

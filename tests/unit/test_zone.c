@@ -405,7 +405,7 @@ test_cut_short(void)
     unlink(path);
 }
 
-/* --- several at once ------------------------------------------------------- */
+/* --- several at once ------------------------------------------------------ */
 
 enum { MAKERS = 6, THREADS = 3 };
 
