@@ -258,8 +258,6 @@ void ngx_http_intent_mint_cookie(ngx_http_request_t *r,
     ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx);
 ngx_int_t ngx_http_intent_send_cookie(ngx_http_request_t *r,
     ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx);
-void ngx_http_intent_read_cookies(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_str_t *value, ngx_uint_t *count);
 
 /* capture */
 
@@ -308,7 +306,6 @@ ngx_int_t ngx_http_intent_features(ngx_http_request_t *r);
 ngx_int_t ngx_http_intent_features_batch(ngx_http_request_t *r);
 ngx_int_t ngx_http_intent_popular(ngx_http_request_t *r);
 
-ngx_int_t ngx_http_intent_no_store(ngx_http_request_t *r);
 ngx_int_t ngx_http_intent_body(ngx_http_request_t *r, size_t max,
     ngx_str_t *body);
 ngx_int_t ngx_http_intent_send(ngx_http_request_t *r, ngx_uint_t status,

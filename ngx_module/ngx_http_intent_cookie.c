@@ -8,6 +8,8 @@
 #include "ngx_http_intent.h"
 
 
+static void ngx_http_intent_read_cookies(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *value, ngx_uint_t *count);
 static void ngx_http_intent_scan_cookies(ngx_str_t *line, ngx_str_t *name,
     ngx_str_t *value, ngx_uint_t *count);
 static ngx_uint_t ngx_http_intent_unread_request(ngx_http_request_t *r);
@@ -77,7 +79,7 @@ ngx_http_intent_verify_cookie(ngx_http_request_t *r,
 
 /* The first value of a cookie and how many there are, over all headers. */
 
-void
+static void
 ngx_http_intent_read_cookies(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *value, ngx_uint_t *count)
 {

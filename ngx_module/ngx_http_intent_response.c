@@ -7,6 +7,7 @@
 #include "ngx_http_intent.h"
 
 
+static ngx_int_t ngx_http_intent_no_store(ngx_http_request_t *r);
 static const char *ngx_http_intent_title(ngx_uint_t status);
 
 
@@ -16,7 +17,7 @@ static ngx_str_t  ngx_http_intent_problem_type =
 
 /* Endpoints are nobody's to keep. */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_intent_no_store(ngx_http_request_t *r)
 {
     ngx_str_t         value;
