@@ -116,7 +116,7 @@ enum {
     INTENT_OPEN_CREATE = 1,        /* make the zone file where it is missing */
     INTENT_OPEN_PRIVATE = 2,       /* no file: private memory that grows and
                                       never evicts (replay) */
-    INTENT_OPEN_CHECK = 4          /* change nothing: only say whether it opens */
+    INTENT_OPEN_CHECK = 4          /* change nothing: would it open? */
 };
 
 /* Attaches to the zone of the config, which must outlive the handle. -EINVAL
