@@ -18,11 +18,13 @@
 MAKEFLAGS += --no-builtin-rules
 
 all: deps-build
-	$(Q)$(MAKE) -j$(JOBS) build
+	$(Q)$(SUB) -j$(JOBS) build
 
 # --- what the user may set ---------------------------------------------------
 
-CC       = gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CLANG   ?= clang
 PYTHON  ?= /usr/bin/python3
 JOBS    ?= $(shell nproc)
@@ -220,7 +222,7 @@ install:
 	    -e 's|@VERSION@|$(VERSION)|' packaging/intent.pc.in \
 	    >$(DESTDIR)$(LIBDIR)/pkgconfig/intent.pc
 	install -m 644 build/ngx_http_intent_module.so $(DESTDIR)$(NGINX_MODULES)/
-	install -m 644 $(wildcard config/*.json) $(DESTDIR)$(PREFIX)/share/intent/
+	install -m 644 $(wildcard config/*) $(DESTDIR)$(PREFIX)/share/intent/
 
 clean:
 	rm -rf build
