@@ -13,8 +13,9 @@ ALL="tree unit asan tsan valgrind fuzz cel config cli replay deliver e2e http ht
 
 # What shares memory between threads or processes; and what is worth a second
 # opinion on uninitialised reads, which the sanitizers do not see.
-TSAN="lock lane account zone shard popularity popular"
-VALGRIND="expr config history window record cookie json encode sigv4"
+TSAN="lock lane account zone shard popularity intent race"
+VALGRIND="expr expr_mem expr_parse expr_check expr_loop expr_num config window
+    shard visitor event encode policy sfv render sigv4 kinesis"
 
 # Some modules are loaded twice into one sanitized process (see docs).
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}

@@ -121,7 +121,8 @@ set_layout(struct zone *zone, const struct zone_header *h)
 
 /* `ready` comes last: it is what others wait for. */
 int
-format_write(struct zone *zone, const struct zone_params *params, int64_t now_ms)
+format_write(struct zone *zone, const struct zone_params *params,
+             int64_t now_ms)
 {
     struct zone_header *h = zone->header;
     uint32_t i;

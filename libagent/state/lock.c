@@ -21,6 +21,10 @@ enum { SPINS = 128 };
 /* How often a waiter looks whether the owner lives. */
 enum { ALIVE_FIRST_US = 20, ALIVE_EVERY_US = 400 };
 
+/* After this long a waiter sleeps between its looks: a core that is idle is
+ * where the kernel puts an owner that it has taken another core from. */
+enum { YIELD_US = 50, SLEEP_US = 50 };
+
 struct process {
     char state;                    /* as ps shows it; 0: unknown */
     uint64_t threads;
@@ -135,13 +139,26 @@ take_over(struct owner_word *lock, uint64_t owner, uint64_t self)
            && atomic_cas(&lock->word, owner, self);
 }
 
+static void
+give_way(uint64_t waited)
+{
+    const struct timespec nap = { .tv_nsec = SLEEP_US * 1000 };
+
+    if (waited < YIELD_US) {
+        sched_yield();
+    } else {
+        nanosleep(&nap, NULL);
+    }
+}
+
 static enum lock_result
 wait_for(struct owner_word *lock, uint64_t self, unsigned wait_us)
 {
-    uint64_t start = now_us(), check = ALIVE_FIRST_US, owner, waited;
+    uint64_t start = now_us(), check = ALIVE_FIRST_US, owner;
+    uint64_t waited = 0;
 
     for ( ;; ) {
-        sched_yield();
+        give_way(waited);
 
         owner = atomic_load(&lock->word);
         if (owner == 0 && atomic_cas(&lock->word, 0, self)) {
