@@ -165,8 +165,9 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libintent.a
 
 # --- what the user runs ------------------------------------------------------
 
-SUB     := $(MAKE) --no-print-directory
-export PYTHON BUILD := $(CURDIR)/build
+SUB     := $(MAKE) --no-print-directory $(if $(V),,-s)
+export PYTHON
+export BUILD := $(CURDIR)/build
 
 deps: deps-all
 deps-%:

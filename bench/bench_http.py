@@ -25,7 +25,7 @@ import time
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ.get("BUILD", os.path.join(os.path.dirname(HERE), "build"))
+BUILD = os.environ.get("BUILD") or os.path.join(os.path.dirname(HERE), "build")
 
 ROUNDS = int(os.environ.get("ROUNDS", 7))
 SECONDS = int(os.environ.get("SECONDS", 3))

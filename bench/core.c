@@ -210,8 +210,8 @@ bench_open(struct bench *b, const char *dir, uint64_t size, bool decide)
     if (f == NULL) {
         die("%s: %s", b->config_path, strerror(errno));
     }
-    fprintf(f, "{\"zone\":{\"path\":\"%s\",\"size\":\"%" PRIu64 "m\"},%s%s}\n",
-            b->zone_path, b->zone_size >> 20, pipelines,
+    fprintf(f, "{\"zone\":{\"path\":\"%s\",\"size\":\"%" PRIu64 "m\"},"
+            "%s%s}\n", b->zone_path, b->zone_size >> 20, pipelines,
             decide ? decision : "");
     fclose(f);
 

@@ -17,7 +17,6 @@ TSAN="lock lane account zone shard popularity intent race"
 VALGRIND="expr expr_mem expr_parse expr_check expr_loop expr_num config window
     shard visitor event encode policy sfv render sigv4 kinesis"
 
-# Some modules are loaded twice into one sanitized process (see docs).
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1}

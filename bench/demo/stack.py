@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
+BUILD = os.environ.get("BUILD") or os.path.join(ROOT, "build")
 
 NGINX_CONF = """
 load_module {build}/ngx_http_intent_module.so;
