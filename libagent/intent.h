@@ -222,6 +222,11 @@ INTENT_API int intent_line_parse(const struct intent_config *config,
                                  struct intent_error *err);
 INTENT_API void intent_line_free(struct intent_line *line);
 
+/* A hint that the visitor's state is wanted soon: to be given as early as the
+ * id is known, so that memory answers while other work is done. */
+INTENT_API void intent_prefetch(struct intent *intent,
+                                const struct intent_who *who);
+
 enum {
     INTENT_RECORD_LIVE = 1,        /* apply the future rule against now_ms */
     INTENT_RECORD_FORWARD = 2      /* put it in this process's lane */

@@ -310,6 +310,40 @@ engine_forward(struct intent *intent, const struct intent_event *event,
     return true;
 }
 
+/* Calls prefetch for the key in each table of the dataset (-1: of any) that
+ * is grouped by it. */
+static void
+hint(const struct intent *intent, int dataset, const struct state_key *key,
+     void (*prefetch)(const struct zone *zone, const uint64_t key[static 2]))
+{
+    const struct model_table *t;
+    uint64_t hashed[2];
+    int i;
+
+    for (i = 0; i < intent->config->n_tables; i++) {
+        t = &intent->config->tables[i];
+        if ((dataset < 0 || t->dataset == dataset)
+            && t->group_by == intent->config->datasets[t->dataset].key)
+        {
+            engine_key(intent, i, key->s, key->len, hashed);
+            prefetch(&intent->zone, hashed);
+        }
+    }
+}
+
+void
+intent_prefetch(struct intent *intent, const struct intent_who *who)
+{
+    struct state_key key = { who->user, who->user_len };
+
+    if (key.len == 0) {
+        key = (struct state_key) { who->visitor, who->visitor_len };
+    }
+    if (key.len != 0 && key.len <= INTENT_MAX_KEY && !intent->zone.broken) {
+        hint(intent, -1, &key, shard_prefetch);
+    }
+}
+
 int
 intent_record(struct intent *intent, const struct intent_event *event,
               const struct intent_who *who, int64_t now_ms, unsigned flags,
@@ -337,12 +371,14 @@ intent_record(struct intent *intent, const struct intent_event *event,
     did = judge_time(intent, event, now_ms, flags, &mark);
 
     if (did == 0) {
+        /* The record's lines arrive while popularity is counted. */
+        hint(intent, event->dataset, &key, shard_prefetch_record);
+        record_popularity(intent, event, wait_us);
         rc = record_windows(intent, event, &key, mark, wait_us);
         if (rc < 0) {
             return rc;
         }
         did = (unsigned) rc;
-        record_popularity(intent, event, wait_us);
     }
 
     if (flags & INTENT_RECORD_FORWARD) {

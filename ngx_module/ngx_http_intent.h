@@ -250,6 +250,8 @@ void ngx_http_intent_strip_response(ngx_http_request_t *r,
 void ngx_http_intent_identify(ngx_http_request_t *r,
     ngx_http_intent_loc_conf_t *lcf, ngx_http_intent_ctx_t *ctx);
 void ngx_http_intent_who(ngx_http_intent_ctx_t *ctx, struct intent_who *who);
+void ngx_http_intent_prefetch(ngx_http_request_t *r,
+    ngx_http_intent_ctx_t *ctx);
 ngx_table_elt_t *ngx_http_intent_find_header(ngx_http_request_t *r,
     const char *name, size_t len);
 void ngx_http_intent_verify_cookie(ngx_http_request_t *r,

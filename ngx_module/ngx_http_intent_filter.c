@@ -85,6 +85,7 @@ ngx_http_intent_respond(ngx_http_request_t *r,
         ctx->now = ngx_http_intent_now();
 
         ngx_http_intent_identify(r, lcf, ctx);
+        ngx_http_intent_prefetch(r, ctx);
         ngx_http_intent_mint_cookie(r, lcf, ctx);
         ngx_http_intent_count_request(r, ctx);
 

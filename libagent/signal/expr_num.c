@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/compiler.h"
+
 enum {
     MAX_DIGITS = 512,              /* of a number's text: more are no number */
     MAX_EXPONENT = 99999           /* past it every double is 0 or infinite */
@@ -135,13 +137,54 @@ parse_special(const char *text, size_t len, double *out)
     return -EINVAL;
 }
 
+/* Nearly every number that there is: up to 15 digits and no exponent. Digits
+ * and power are exact as doubles, so their quotient is rounded correctly. */
+static bool
+parse_short(const char *text, size_t len, double *out)
+{
+    static const double powers[] = {
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+        1e13, 1e14, 1e15
+    };
+    size_t i, n = 0, behind = 0;
+    bool point = false;
+    uint64_t digits = 0;
+
+    if (len > 16) {
+        return false;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (is_digit(text[i])) {
+            digits = digits * 10 + (uint64_t) (text[i] - '0');
+            n++;
+            behind += point;
+        } else if (text[i] == '.' && !point) {
+            point = true;
+        } else {
+            return false;
+        }
+    }
+
+    if (n == 0 || n > 15) {
+        return false;
+    }
+    *out = (double) digits / powers[behind];
+
+    return true;
+}
+
 static int
 parse_unsigned(const char *text, size_t len, double *out)
 {
-    char buf[MAX_DIGITS + EXPR_NUM_TEXT];
+    UNINITIALIZED char buf[MAX_DIGITS + EXPR_NUM_TEXT];
     size_t i, n = 0;
     int exponent = 0, behind = 0;
     bool point = false;
+
+    if (parse_short(text, len, out)) {
+        return 0;
+    }
 
     for (i = 0; i < len; i++) {
         if (is_digit(text[i]) && n < MAX_DIGITS) {

@@ -144,6 +144,26 @@ shard_find(struct zone *zone, struct shard *shard,
     return NULL;
 }
 
+void
+shard_prefetch_record(const struct zone *zone, const uint64_t key[static 2])
+{
+    const struct shard *shard = shard_of(zone, key);
+    const shard_entry *e = index_bucket(zone, shard, key, 0);
+    shard_entry entry;
+    int way;
+
+    for (way = 0; way < SHARD_WAYS; way++) {
+        entry = atomic_load(&e[way]);
+        if (entry != 0 && entry_fingerprint(entry) == fingerprint(key)
+            && heap_slot_size(shard, shard_offset(entry)) != 0)
+        {
+            __builtin_prefetch(heap_at(shard, shard_offset(entry)), 1);
+            __builtin_prefetch((char *) heap_at(shard, shard_offset(entry))
+                               + 64, 1);
+        }
+    }
+}
+
 struct chunk *
 shard_chunk(const struct shard *shard, uint32_t next, uint32_t *size)
 {

@@ -29,6 +29,11 @@ bool shard_sound(const struct shard *shard, uint64_t shard_size);
 struct shard *shard_of(const struct zone *zone, const uint64_t key[static 2]);
 void shard_prefetch(const struct zone *zone, const uint64_t key[static 2]);
 
+/* A hint for the record too, once the bucket is there. Without the lock: what
+ * it sees decides about nothing. */
+void shard_prefetch_record(const struct zone *zone,
+                           const uint64_t key[static 2]);
+
 /* False when the lock was not free within wait_us (counted). After a dead
  * owner the heap is marked anew from the index (counted), and likewise after
  * damage to the shard's own layout. */
