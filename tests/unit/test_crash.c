@@ -141,7 +141,7 @@ next_event(const struct scene *scene)
     return event;
 }
 
-/* --- what is compared ------------------------------------------------------ */
+/* --- what is compared ----------------------------------------------------- */
 
 static void
 read_all(struct zone *z, const uint64_t key[static 2], int64_t t,
@@ -286,7 +286,7 @@ fill_up(const uint64_t key[static 2])
     }
 }
 
-/* --- the deaths ------------------------------------------------------------ */
+/* --- the deaths ----------------------------------------------------------- */
 
 struct tally {
     const char *point;
@@ -549,7 +549,7 @@ test_windows(void)
     }
 }
 
-/* --- lanes ----------------------------------------------------------------- */
+/* --- lanes ---------------------------------------------------------------- */
 
 struct consumer {
     uint64_t pos, taken;

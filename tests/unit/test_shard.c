@@ -194,7 +194,7 @@ test_keep(void)
     ok(case_sound(shard), "the shard is sound");
 }
 
-/* --- who goes -------------------------------------------------------------- */
+/* --- who goes ------------------------------------------------------------- */
 
 static void
 test_flood(void)
@@ -286,7 +286,7 @@ test_grow_in_full(void)
     ok(case_sound(shard), "the shard is sound");
 }
 
-/* --- the quiet ------------------------------------------------------------- */
+/* --- the quiet ------------------------------------------------------------ */
 
 static void
 sweep_all(int64_t now_ms)
@@ -391,7 +391,7 @@ test_two_datasets(void)
     zone_close(&private);
 }
 
-/* --- mending --------------------------------------------------------------- */
+/* --- mending -------------------------------------------------------------- */
 
 static void
 test_repair(void)
