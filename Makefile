@@ -18,7 +18,7 @@
 MAKEFLAGS += --no-builtin-rules
 
 all: deps-build
-	$(Q)$(SUB) -j$(JOBS) build
+	+$(Q)$(SUB) build
 
 # --- what the user may set ---------------------------------------------------
 
@@ -133,7 +133,7 @@ $(B)/libintent.so.1: $(call obj,$(LIB)) libagent/libintent.map
 # an nginx with it, since the sanitizer must be in the program.
 $(B)/ngx_http_intent_module.so: $(MODULE) $(B)/libintent.a
 	$(call say,NGX,$@)
-	$(Q)INTENT_LIB=$(abspath $(B)/libintent.a) JOBS=$(JOBS) \
+	$(Q)env -u MAKEFLAGS INTENT_LIB=$(abspath $(B)/libintent.a) JOBS=$(JOBS) \
 	    ngx_module/build.sh $(and $(SAN),--asan) $(B) >$(B)/module.log 2>&1 || \
 	    { tail -n 40 $(B)/module.log >&2; exit 1; }
 
@@ -165,7 +165,8 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(B)/libintent.a
 
 # --- what the user runs ------------------------------------------------------
 
-SUB     := $(MAKE) --no-print-directory $(if $(V),,-s)
+SUB      = $(MAKE) --no-print-directory $(if $(V),,-s) \
+           $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 export PYTHON
 export BUILD := $(CURDIR)/build
 
@@ -174,29 +175,29 @@ deps-%:
 	$(if $(filter no,$(DEPS)),,@packaging/deps.sh $*)
 
 check: deps-check
-	$(Q)$(SUB) -j$(JOBS) build tests
-	$(Q)$(SUB) -j$(JOBS) SAN=address build tests
-	$(Q)$(SUB) -j$(JOBS) SAN=thread tests
-	$(Q)$(SUB) -j$(JOBS) SAN=fuzz CC=$(CLANG) fuzzers
+	+$(Q)$(SUB) build tests
+	+$(Q)$(SUB) SAN=address build tests
+	+$(Q)$(SUB) SAN=thread tests
+	+$(Q)$(SUB) SAN=fuzz CC=$(CLANG) fuzzers
 	$(Q)tests/run.sh $(SUITES)
 
 demo: deps-demo
-	$(Q)$(SUB) -j$(JOBS) build
+	+$(Q)$(SUB) build
 	$(Q)$(PYTHON) bench/demo/demo.py
 
 bench: deps-bench
-	$(Q)$(SUB) -j$(JOBS) build benches >&2
+	+$(Q)$(SUB) build benches >&2
 	$(Q)bench/run.sh
 
 fuzz: deps-fuzz
-	$(Q)$(SUB) -j$(JOBS) SAN=fuzz CC=$(CLANG) fuzzers
+	+$(Q)$(SUB) SAN=fuzz CC=$(CLANG) fuzzers
 	$(Q)tests/fuzz.sh $(FUZZ_SECONDS)
 
 ALL_C   := $(LIB) $(DELIVER) $(CTL) $(DAEMON) $(TESTS) $(BENCH)
 
 lint: deps-lint
-	$(Q)$(SUB) -j$(JOBS) B=build/lint/gcc CC=gcc objects
-	$(Q)$(SUB) -j$(JOBS) B=build/lint/clang CC=$(CLANG) objects
+	+$(Q)$(SUB) B=build/lint/gcc CC=gcc objects
+	+$(Q)$(SUB) B=build/lint/clang CC=$(CLANG) objects
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 	    --enable=warning,performance,portability -j$(JOBS) \

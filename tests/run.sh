@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 BUILD=${BUILD:-$PWD/build}
 PYTHON=${PYTHON:-/usr/bin/python3}
-ALL="tree unit asan tsan valgrind fuzz cel config cli replay deliver e2e http http-asan"
+ALL="tree unit asan tsan valgrind fuzz cel config cli replay deliver e2e http http-asan demo"
 
 # What shares memory between threads or processes; and what is worth a second
 # opinion on uninitialised reads, which the sanitizers do not see.

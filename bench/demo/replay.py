@@ -111,8 +111,8 @@ class Pipeline:
                 length = int(value)
         body = self.answers.read(length)
         if len(status) < 2 or status[1] != b"204":
-            raise Problem(f"line {number}: "
-                          f"{b' '.join(status).decode().strip() or 'closed'} "
+            why = b" ".join(status[1:]).decode().strip() or "closed"
+            raise Problem(f"line {number}: {why} "
                           f"{body.decode(errors='replace')}")
 
 
