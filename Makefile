@@ -193,7 +193,7 @@ fuzz: deps-fuzz
 	+$(Q)$(SUB) SAN=fuzz CC=$(CLANG) fuzzers
 	$(Q)tests/fuzz.sh $(FUZZ_SECONDS)
 
-ALL_C   := $(LIB) $(DELIVER) $(CTL) $(DAEMON) $(TESTS) $(BENCH)
+SHIPPED := $(LIB) $(DELIVER) $(CTL) $(DAEMON)
 
 lint: deps-lint
 	+$(Q)$(SUB) B=build/lint/gcc CC=gcc objects
@@ -201,14 +201,14 @@ lint: deps-lint
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 	    --enable=warning,performance,portability -j$(JOBS) \
-	    --suppress=missingIncludeSystem --suppress=legacyUninitvar $(LIB) $(DELIVER) $(CTL) $(DAEMON)
+	    --suppress=missingIncludeSystem --suppress=legacyUninitvar $(SHIPPED)
 	$(call say,LINT,clang-tidy)
-	$(Q)printf '%s\n' $(LIB) $(DELIVER) $(CTL) $(DAEMON) | \
+	$(Q)printf '%s\n' $(SHIPPED) | \
 	    xargs -P$(JOBS) -n4 sh -c 'clang-tidy --quiet \
 	    --warnings-as-errors="*" "$$@" -- -std=gnu11 2>&1 | \
 	    { ! grep -v "warnings* generated"; }' -
 	$(Q)tests/style.sh
-objects: $(call obj,$(ALL_C))
+objects: $(call obj,$(SHIPPED) $(BENCH)) $(call tobj,$(TESTS) $(FUZZ))
 
 install:
 	$(Q)test -f build/libintent.so.1 || { echo "run make first" >&2; exit 1; }
