@@ -195,9 +195,19 @@ fuzz: deps-fuzz
 
 SHIPPED := $(LIB) $(DELIVER) $(CTL) $(DAEMON)
 
+# The module's includes are nginx's; its build leaves the generated ones.
+NGX_SRC ?= /usr/share/nginx/src/src
+NGX_INC := $(addprefix -I$(NGX_SRC)/,core event event/modules os/unix http \
+             http/modules http/v2) -Ibuild/nginx-module
+
 lint: deps-lint
+	+$(Q)$(SUB) build
 	+$(Q)$(SUB) B=build/lint/gcc CC=gcc objects
 	+$(Q)$(SUB) B=build/lint/clang CC=$(CLANG) objects
+	$(call say,LINT,ngx_module)
+	$(Q)for cc in gcc $(CLANG); do $$cc -std=gnu11 -O2 -fsyntax-only -Wall \
+	    -Wextra -Wshadow -Wno-unused-parameter -Werror $(NGX_INC) \
+	    ngx_module/*.c || exit 1; done
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 	    --enable=warning,performance,portability -j$(JOBS) \
