@@ -30,7 +30,7 @@ for target in "$fuzz"/targets/fuzz_*; do
     if "$target" "$@" -timeout=10 -rss_limit_mb=2048 \
         -artifact_prefix="$fuzz/broken/$name-" "$new" "$seeds" \
         >"$log" 2>&1; then
-        echo "$name: $(grep -c . "$log") lines of log," \
+        echo "$name: $(grep -o '^Done [0-9]* runs' "$log" || echo "seeds hold")," \
             "$(ls "$new" | wc -l) new inputs kept"
     else
         echo "$name: FAILED" >&2
