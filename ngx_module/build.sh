@@ -53,19 +53,24 @@ else
     objs=$out/nginx-module
 fi
 
-# Debian's source package of the nginx that is in its archive, by the sources
-# that apt already has, with deb-src in place of deb.
+# Debian's source package of the nginx that is in its archive, from wherever
+# this machine's apt has its packages: the same sources, deb-src for deb.
 fetch_source() {
-    local dir=$1 state=$1/apt
+    local dir=$1 state=$1/apt f
 
-    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-    . /etc/os-release
-    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-         "http://deb.debian.org/debian $VERSION_CODENAME main" \
-         > "$state/sources.list"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" \
+             "$state/parts"
+    for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ ! -f "$f" ] || sed -n 's/^deb /deb-src /p' "$f" \
+            > "$state/parts/$(basename "$f" .list).list"
+    done
+    for f in /etc/apt/sources.list.d/*.sources; do
+        [ ! -f "$f" ] || sed 's/^Types:.*/Types: deb-src/' "$f" \
+            > "$state/parts/$(basename "$f")"
+    done
 
-    local opt="-o Dir::Etc::SourceList=$state/sources.list
-               -o Dir::Etc::SourceParts=/dev/null -o Dir::State=$state
+    local opt="-o Dir::Etc::SourceList=/dev/null
+               -o Dir::Etc::SourceParts=$state/parts -o Dir::State=$state
                -o Dir::Cache=$state/cache -o APT::Sandbox::User=root"
 
     (cd "$dir" && apt-get -qq $opt update &&
