@@ -139,6 +139,9 @@ class Bench:
             config = json.load(file)
         del config["$schema"]
         config["zone"] = {"path": self.path("zone"), "size": "512m"}
+        # Items with every answer: three headers each time.
+        for cta in config["policy"]["ctas"]:
+            cta["items"] = 3
         # Nothing to send to: intentd drains the lane into a spool that soon
         # gives way, which the account calls dropped.
         config["forward"] = {"spool": {"path": self.path("spool"),
