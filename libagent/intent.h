@@ -171,8 +171,8 @@ INTENT_API void intent_event_init(const struct intent_config *config,
 
 /* Sets a field from text as nginx has it, converted to the field's type; an
  * empty text leaves it absent. -E2BIG over INTENT_MAX_STRING, -EINVAL when
- * the text is not of the type or not UTF-8: the field then stays absent. The
- * bytes are borrowed until the event was recorded. */
+ * the text is not of the type, not UTF-8 or has a NUL: it then stays absent.
+ * The bytes are borrowed until the event was recorded. */
 INTENT_API int intent_event_set(const struct intent_config *config,
                                 struct intent_event *event, int field,
                                 const char *text, size_t len);

@@ -62,7 +62,9 @@ intent_event_set(const struct intent_config *config,
         if (len > INTENT_MAX_STRING) {
             return -E2BIG;
         }
-        rc = utf8_valid(text, len) ? 0 : -EINVAL;
+        /* NUL is refused as it is in JSON: too many readers stop there. */
+        rc = utf8_valid(text, len) && memchr(text, '\0', len) == NULL
+             ? 0 : -EINVAL;
         v->as.s = text;
         v->len = (uint32_t) len;
         break;
