@@ -165,7 +165,8 @@ segment_put_string(struct segment *seg, const struct history_value *value)
     seg->strings += (uint32_t) sizeof(len) + len;
     at = seg->slot + seg->size - seg->strings;
     memcpy(at, &len, sizeof(len));
-    memcpy(at + sizeof(len), value->string, len);
+    /* Where the heap was damaged the old slot may be given out as the new. */
+    memmove(at + sizeof(len), value->string, len);
 
     return seg->strings;
 }

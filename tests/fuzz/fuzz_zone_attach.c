@@ -4,9 +4,9 @@
  * under the hands of those who use it. It is refused, or everything that is
  * done with it stays inside the mapping and comes to an end.
  *
- * Input: one byte of flags, then records of (offset, value) that damage the
- * file, and steps in between; see run(). The zone itself is made anew for each
- * input, from a fixed stream of events, so that short inputs reach deep.
+ * Input: how many pieces of damage come first, these, then what is done and
+ * damaged in turn. The zone itself is the same for each input and holds records
+ * of every kind, so that short inputs reach deep.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -391,30 +391,9 @@ place(uint32_t where, uint32_t at)
         return heap + at % (40 * ZONE_PAGE);
 
     default:
-        return at % params.size;
+        return at & 1 ? at % params.size
+                      : h->rings_at + at / 2 % (h->n_lanes * h->lane_size);
     }
-}
-
-/* The index of an entry in use, and of a byte in its record: so that damage
- * finds the few that there are. */
-static uint64_t
-record_place(uint32_t nth, uint32_t at)
-{
-    const struct zone_header *h = (const struct zone_header *) image;
-    const struct shard *s = (const struct shard *) (image + h->shards_at);
-    const shard_entry *e = (const shard_entry *) (const void *) (s + 1);
-    uint64_t i, n = (uint64_t) s->n_buckets * SHARD_WAYS, used = 0;
-
-    nth %= 46;
-    for (i = 0; i < n; i++) {
-        if (e[i] != 0 && used++ == nth) {
-            return h->shards_at
-                   + (uint64_t) (shard_offset(e[i]) & 0x7ffffff) * HEAP_UNIT
-                   + at % (at & 0x8000 ? 64 : 4096);
-        }
-    }
-
-    return 0;
 }
 
 static void
@@ -425,7 +404,7 @@ damage(char *to, struct input *in)
     uint64_t offset, wide = value;
     size_t len = 1u << (how & 3);
 
-    offset = where & 0x80 ? record_place(where & 0x3f, at) : place(where, at);
+    offset = place(where, at);
     if (how & 4) {
         wide = (uint64_t) (int64_t) (int32_t) value;
     }
@@ -442,6 +421,144 @@ damage(char *to, struct input *in)
         to[offset] ^= (char) (1u << (value & 7));
     } else {
         memcpy(to + offset, &wide, len);
+    }
+}
+
+/* --- damage that is aimed at a record -------------------------------------- */
+
+static uint64_t
+value(struct input *in)
+{
+    static const uint64_t values[] = {
+        0, 1, 2, 7, 255, 4095, HEAP_MAX_SLOT, HEAP_MAX_SLOT - 40, 65535,
+        0x7fffffff, 0x80000000, 0xffffffff, 1ull << 32, 1ull << 40,
+        1ull << 52, 1ull << 62, INT64_MAX, 1ull << 63, UINT64_MAX - 1,
+        UINT64_MAX
+    };
+    uint32_t which = take(in, 1);
+
+    return which < sizeof(values) / sizeof(*values) ? values[which]
+           : which < 128 ? take(in, 4)
+           : which < 160 ? (uint64_t) now_ms + take(in, 2) : which - 160;
+}
+
+/* The reference of one of the segments of a user's history; 0: none. */
+static uint32_t
+segment_of(struct zone *zone, unsigned user, unsigned nth)
+{
+    const struct record *record;
+    const struct chunk *chunk;
+    struct shard *shard;
+    shard_entry *entry;
+    uint64_t key[2];
+    uint32_t ref, next, size;
+
+    key_of(user % USERS, key);
+    shard = shard_of(zone, key);
+    record = shard_find(zone, shard, key, &entry);
+    if (record == NULL) {
+        return 0;
+    }
+    ref = shard_offset(*entry);
+    next = heap_slot_size(shard, ref) == HEAP_MAX_SLOT ? record->next : 0;
+    while (nth-- > 0 && (chunk = shard_chunk(shard, next, &size)) != NULL) {
+        ref = next;
+        next = chunk->next;
+    }
+
+    return ref;
+}
+
+static void
+aim(struct zone *zone, struct input *in)
+{
+    unsigned user = take(in, 1), what = take(in, 1);
+    struct shard *shard;
+    struct history_chunk *chunk;
+    struct history *history;
+    struct shard_page *page;
+    shard_entry *entry;
+    uint64_t key[2], v;
+    uint32_t ref, other, at;
+    char *slot;
+
+    key_of(user % USERS, key);
+    shard = shard_of(zone, key);
+    ref = segment_of(zone, user, what >> 4 & 3);
+    if (ref == 0 || shard_find(zone, shard, key, &entry) == NULL) {
+        return;
+    }
+    v = value(in);
+    other = v < 32 ? segment_of(zone, user + (unsigned) v / 4,
+                                (unsigned) v % 4) : (uint32_t) v;
+    slot = heap_at(shard, ref);
+    chunk = (struct history_chunk *) (void *) slot;
+    history = heap_at(shard, shard_offset(*entry));
+    page = &shard->pages[heap_page(ref)];
+    at = take(in, 2) % heap_slot_size(shard, ref) & ~7u;
+
+    switch (what % 16) {
+
+    case 0:
+        history->record.next = other;
+        break;
+
+    case 1:
+        history->record.flags = (uint8_t) v;
+        break;
+
+    case 2:
+        history->record.n_tiles = (uint16_t) v;
+        break;
+
+    case 3:
+        history->base_ms = (int64_t) v;
+        break;
+
+    case 4:
+        history->used = (history->used & ~0xffffffffull) | (uint32_t) v;
+        break;
+
+    case 5:
+        history->used = (history->used & 0xffffffff) | v << 32;
+        break;
+
+    case 6:
+        chunk->chunk.next = other;
+        break;
+
+    case 7:
+        chunk->chunk.tail = other;
+        break;
+
+    case 8:
+        chunk->used = v;
+        break;
+
+    case 9:
+        chunk->n_tiles = (uint32_t) v;
+        break;
+
+    case 10:
+        *entry ^= 1ull << v % 64;
+        break;
+
+    case 11:
+        page->used = v;
+        break;
+
+    case 12:
+        page->class = (uint8_t) v;
+        break;
+
+    case 13:
+        memcpy(slot + at, &v, 4);
+        break;
+
+    default:
+        /* Most of these are times, counts and references of tiles. */
+        memcpy(slot + at % 512, &v, 8);
+        break;
     }
 }
 
@@ -501,11 +618,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unlock_all(&zone);
 
         /* And damage that comes while it is used. */
-        for (n = 0; n < MAX_STEPS && in.p < in.end; n++) {
+        for (n = 0; n < MAX_STEPS && in.p + 1 < in.end; n++) {
             cut = take(&in, 1);
-            if (cut & 0x80) {
+            if (cut >= 0xe0) {
                 damage(file, &in);
                 unlock_all(&zone);
+            } else if (cut >= 0x80) {
+                cut = *in.p;
+                aim(&zone, &in);
+                act(&zone, in.p < in.end ? *in.p % 5 : 0, cut % USERS);
             } else {
                 act(&zone, cut, take(&in, 2));
             }
