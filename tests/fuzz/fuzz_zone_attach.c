@@ -424,7 +424,7 @@ damage(char *to, struct input *in)
     }
 }
 
-/* --- damage that is aimed at a record -------------------------------------- */
+/* --- damage that is aimed at a record ----------------------------------- */
 
 static uint64_t
 value(struct input *in)
@@ -470,6 +470,38 @@ segment_of(struct zone *zone, unsigned user, unsigned nth)
 }
 
 static void
+damage_history(struct history *history, unsigned what, uint64_t v,
+               uint32_t other)
+{
+    switch (what) {
+
+    case 0:
+        history->record.next = other;
+        break;
+
+    case 1:
+        history->record.flags = (uint8_t) v;
+        break;
+
+    case 2:
+        history->record.n_tiles = (uint16_t) v;
+        break;
+
+    case 3:
+        history->base_ms = (int64_t) v;
+        break;
+
+    case 4:
+        history->used = (history->used & ~0xffffffffull) | (uint32_t) v;
+        break;
+
+    default:
+        history->used = (history->used & 0xffffffff) | v << 32;
+        break;
+    }
+}
+
+static void
 aim(struct zone *zone, struct input *in)
 {
     unsigned user = take(in, 1), what = take(in, 1);
@@ -499,28 +531,8 @@ aim(struct zone *zone, struct input *in)
 
     switch (what % 16) {
 
-    case 0:
-        history->record.next = other;
-        break;
-
-    case 1:
-        history->record.flags = (uint8_t) v;
-        break;
-
-    case 2:
-        history->record.n_tiles = (uint16_t) v;
-        break;
-
-    case 3:
-        history->base_ms = (int64_t) v;
-        break;
-
-    case 4:
-        history->used = (history->used & ~0xffffffffull) | (uint32_t) v;
-        break;
-
-    case 5:
-        history->used = (history->used & 0xffffffff) | v << 32;
+    case 0 ... 5:
+        damage_history(history, what % 16, v, other);
         break;
 
     case 6:
