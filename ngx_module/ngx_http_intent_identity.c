@@ -176,11 +176,15 @@ ngx_http_intent_find_header(ngx_http_request_t *r, const char *name,
 void
 ngx_http_intent_prefetch(ngx_http_request_t *r, ngx_http_intent_ctx_t *ctx)
 {
+    int                           rc;
     struct intent_who             who;
     ngx_http_intent_main_conf_t  *imcf;
 
     imcf = ngx_http_get_module_main_conf(r, ngx_http_intent_module);
 
     ngx_http_intent_who(ctx, &who);
-    intent_prefetch(imcf->zone, &who);
+
+    ngx_http_intent_guard(rc, (intent_prefetch(imcf->zone, &who), 0));
+
+    (void) rc;
 }
