@@ -105,12 +105,12 @@ select_time(int64_t *a, size_t n, size_t k)
     return a[k];
 }
 
-/* Where to cut so that about max_events newest stay single. Events of equal
- * time stay together; when the newest are too many of one time, they go. */
+/* Where to cut so that about `keep` newest stay single. Events of equal time
+ * stay together; when the newest are too many of one time, they go. */
 static int64_t
-choose_cut(const struct window *w, int64_t *times, size_t n)
+choose_cut(int64_t *times, size_t n, int keep)
 {
-    size_t excess = n - (size_t) w->table->max_events, i, before = 0;
+    size_t excess = n - (size_t) keep, i, before = 0;
     int64_t cut = select_time(times, n, excess);
 
     for (i = 0; i < n; i++) {
@@ -123,7 +123,8 @@ choose_cut(const struct window *w, int64_t *times, size_t n)
 static void
 survey_history(const struct window *w, const struct shard *shard,
                const struct history_shape *shape, uint32_t head,
-               int64_t base_ms, int64_t watermark_ms, struct survey *s)
+               int64_t base_ms, int64_t watermark_ms, int keep,
+               struct survey *s)
 {
     struct survey_arg arg = { w->table, s, w->scratch, 0,
                               WINDOW_SCRATCH / sizeof(int64_t) };
@@ -135,8 +136,8 @@ survey_history(const struct window *w, const struct shard *shard,
 
     each_cell(shard, shape, head, base_ms, survey_cell, &arg);
 
-    if (!w->table->exact && s->n_cells + 1 > rewrite_most_cells(w)) {
-        s->coalesce_ms = choose_cut(w, arg.times, arg.n_times);
+    if (!w->table->exact && s->n_cells + 1 > rewrite_most_cells(keep)) {
+        s->coalesce_ms = choose_cut(arg.times, arg.n_times, keep);
     }
 }
 
@@ -226,6 +227,25 @@ coalesce_tiles(const struct shard *shard, const struct history_shape *shape,
     return true;
 }
 
+static uint64_t
+heap_bytes(const struct shard *shard)
+{
+    return (uint64_t) (shard->n_pages - shard->first_page) * ZONE_PAGE;
+}
+
+static uint64_t
+bytes_of(const struct history_shape *shape, const struct tile_builder *b)
+{
+    uint64_t bytes = 0;
+    uint32_t i;
+
+    for (i = 0; i < b->n; i++) {
+        bytes += tile_bytes(shape, tile_builder_at(b, i));
+    }
+
+    return bytes;
+}
+
 /* Old tiles, and the cells before the cut, as new tiles in scratch memory. */
 static void
 build_tiles(const struct window *w, const struct shard *shard,
@@ -248,7 +268,7 @@ build_tiles(const struct window *w, const struct shard *shard,
         *arg = (struct coalesce_arg) { b, survey, w->table, 0, 0, false };
         if (coalesce_tiles(shard, shape, head, survey, b, temp)) {
             each_cell(shard, shape, head, old->base_ms, coalesce_cell, arg);
-            if (!arg->full) {
+            if (!arg->full && bytes_of(shape, b) <= heap_bytes(shard) / 4) {
                 break;
             }
         }
@@ -274,54 +294,99 @@ copy_cell(void *arg, const struct history_event *event)
 }
 
 int
+rewrite_room(const struct window *w, const struct shard *shard, uint64_t bytes)
+{
+    /* Not quite a half: what a chunk has left at its end counts twice. */
+    if (bytes <= heap_bytes(shard) * 2 / 5) {
+        return 0;
+    }
+
+    return w->zone->grow && w->zone->layout.shard_size < SHARD_MAX_SIZE
+           ? -ENOSPC : -EFBIG;
+}
+
+/* What a new version is made of, and the bytes that it takes. */
+struct draft {
+    struct history_shape shape;
+    struct survey survey;
+    struct tile_builder tiles;
+    uint64_t merged, need;
+};
+
+static void
+make_draft(const struct window *w, const struct shard *shard,
+           const struct history_shape *shape, uint32_t head,
+           const struct history_event *event, int64_t watermark_ms, int keep,
+           struct draft *d)
+{
+    const struct history *old = heap_at(shard, head);
+    struct coalesce_arg merged;
+
+    survey_history(w, shard, shape, head, old->base_ms, watermark_ms, keep,
+                   &d->survey);
+    build_tiles(w, shard, shape, head, old, &d->survey, watermark_ms,
+                &d->tiles, &merged);
+
+    d->merged = merged.merged;
+    d->shape = history_shape(w->table,
+                             history_flags(w->table, shape->wide
+                                  || !history_is_narrow(w->table, event)));
+    d->need = (d->survey.n_cells - merged.merged + 1) * d->shape.cell_size
+              + d->survey.strings - merged.strings
+              + history_string_bytes(w->table, event)
+              + bytes_of(&d->shape, &d->tiles);
+}
+
+static bool
+write_draft(struct writer *wr, const struct draft *d,
+            const struct history_shape *shape, uint32_t head,
+            const uint64_t key[static 2], const struct history_event *event)
+{
+    const struct history *old = heap_at(wr->shard, head);
+    struct copy_arg arg = { wr, &d->survey, false };
+
+    wr->shape = d->shape;
+    wr->base_ms = event->time_ms < d->survey.first_ms ? event->time_ms
+                                                      : d->survey.first_ms;
+
+    if (!writer_head(wr, key, d->need) || !writer_tiles(wr, &d->tiles)) {
+        return false;
+    }
+    each_cell(wr->shard, shape, head, old->base_ms, copy_cell, &arg);
+
+    return !arg.failed && writer_event(wr, event);
+}
+
+int
 rewrite_history(const struct window *w, struct shard *shard,
                 shard_entry *entry, const struct history_shape *shape,
                 const uint64_t key[static 2],
                 const struct history_event *event, int64_t watermark_ms)
 {
-    uint32_t head = shard_offset(*entry);
-    const struct history *old = heap_at(shard, head);
     struct writer wr = { .w = w, .shard = shard, .keep = entry };
-    struct tile_builder tiles;
-    struct survey survey;
-    struct copy_arg arg = { &wr, &survey, false };
-    struct coalesce_arg merged;
-    uint64_t need;
-    uint32_t i;
+    int keep = w->table->max_events, rc;
+    uint32_t head = shard_offset(*entry);
+    struct draft draft;
 
-    survey_history(w, shard, shape, head, old->base_ms, watermark_ms, &survey);
-    build_tiles(w, shard, shape, head, old, &survey, watermark_ms, &tiles,
-                &merged);
+    /* Fewer single events than asked for where these do not fit: thousands
+     * with long strings. */
+    do {
+        make_draft(w, shard, shape, head, event, watermark_ms, keep, &draft);
+        rc = rewrite_room(w, shard, draft.need);
+        keep /= 2;
+    } while (rc == -EFBIG && !w->table->exact && keep > 0);
 
-    wr.shape = history_shape(w->table,
-                             history_flags(w->table, shape->wide
-                                  || !history_is_narrow(w->table, event)));
-    wr.base_ms = event->time_ms < survey.first_ms ? event->time_ms
-                                                  : survey.first_ms;
-    need = (survey.n_cells - merged.merged + 1) * wr.shape.cell_size
-           + survey.strings - merged.strings
-           + history_string_bytes(w->table, event);
-    for (i = 0; i < tiles.n; i++) {
-        need += tile_bytes(&wr.shape, tile_builder_at(&tiles, i));
+    if (rc != 0) {
+        return rc;
     }
-
-    if (!writer_head(&wr, key, need) || !writer_tiles(&wr, &tiles)) {
-        goto full;
-    }
-    each_cell(shard, shape, head, old->base_ms, copy_cell, &arg);
-    if (arg.failed || !writer_event(&wr, event)) {
-        goto full;
+    if (!write_draft(&wr, &draft, shape, head, key, event)) {
+        writer_undo(&wr);
+        return -ENOSPC;
     }
 
     shard_publish(w->zone, shard, entry, key, wr.head, event->time_ms);
     shard_release(w->zone, shard, head, true);
-    w->zone->counters[INTENT_C_COALESCED] += merged.merged;
+    w->zone->counters[INTENT_C_COALESCED] += draft.merged;
 
     return 0;
-
-full:
-
-    writer_undo(&wr);
-
-    return -ENOSPC;
 }

@@ -53,16 +53,25 @@ extend(const struct window *w, struct shard *shard, shard_entry *entry,
                          .shape = *shape, .base_ms = history->base_ms,
                          .head = shard_offset(*entry), .tail = tail };
 
-    return writer_extend(&wr, event) ? 0 : -ENOSPC;
+    if (!writer_extend(&wr, event)) {
+        return -ENOSPC;
+    }
+    shard_touch(w->zone, entry, event->time_ms);
+
+    return 0;
 }
 
-/* Share of cells that nobody can read any more, in percent. */
-static unsigned
-expired_share(const struct window *w, const struct shard *shard,
-              const struct history_shape *shape, uint32_t head,
-              const struct history *history, int64_t watermark_ms)
+struct chain {
+    uint64_t cells, gone;          /* gone: nobody can read them any more */
+    uint64_t bytes;                /* of its slots */
+};
+
+static struct chain
+survey_chain(const struct window *w, const struct shard *shard,
+             const struct history_shape *shape, uint32_t head,
+             const struct history *history, int64_t watermark_ms)
 {
-    uint64_t all = 0, gone = 0;
+    struct chain chain = { 0, 0, 0 };
     int64_t horizon_ms = rewrite_horizon(w, watermark_ms);
     struct segment seg;
     uint32_t i;
@@ -71,13 +80,16 @@ expired_share(const struct window *w, const struct shard *shard,
     for (more = segment_head(shard, shape, head, &seg); more;
          more = segment_next(shard, shape, &seg))
     {
-        for (i = 0; i < seg.n_cells; i++, all++) {
-            gone += cell_time(shape, seg.cells + (size_t) i * shape->cell_size,
-                              history->base_ms) < horizon_ms;
+        chain.bytes += seg.size;
+        chain.cells += seg.n_cells;
+        for (i = 0; i < seg.n_cells; i++) {
+            chain.gone += cell_time(shape, seg.cells
+                                           + (size_t) i * shape->cell_size,
+                                    history->base_ms) < horizon_ms;
         }
     }
 
-    return all == 0 ? 0 : (unsigned) (gone * 100 / all);
+    return chain;
 }
 
 static int
@@ -87,17 +99,18 @@ add(const struct window *w, struct shard *shard, shard_entry *entry,
 {
     uint32_t head = shard_offset(*entry), tail;
     const struct history *history = heap_at(shard, head);
-    bool wide = (history->record.flags & HISTORY_WIDE) != 0, large;
+    bool wide = (history->record.flags & HISTORY_WIDE) != 0;
     struct history_shape shape = history_shape(w->table,
                                                history->record.flags);
     struct segment seg;
+    struct chain chain;
     int rc;
 
     if (!last_segment(shard, &shape, head, &seg, &tail)
         || (!wide && !history_is_narrow(w->table, event))
         || !history_reaches(&shape, history->base_ms, event->time_ms)
         || (!w->table->exact && tail == 0
-            && seg.n_cells >= rewrite_most_cells(w)))
+            && seg.n_cells >= rewrite_most_cells(w->table->max_events)))
     {
         return rewrite_history(w, shard, entry, &shape, key, event,
                                watermark_ms);
@@ -108,16 +121,13 @@ add(const struct window *w, struct shard *shard, shard_entry *entry,
         return 0;
     }
 
-    large = heap_slot_size(shard, head) == HEAP_MAX_SLOT && w->table->exact;
-
-    if (large && expired_share(w, shard, &shape, head, history, watermark_ms)
-                 < 50)
-    {
-        rc = extend(w, shard, entry, &shape, tail, event);
-        if (rc == 0) {
-            shard_touch(w->zone, entry, event->time_ms);
+    if (w->table->exact && heap_slot_size(shard, head) == HEAP_MAX_SLOT) {
+        chain = survey_chain(w, shard, &shape, head, history, watermark_ms);
+        if (chain.gone * 2 < chain.cells) {
+            rc = rewrite_room(w, shard, chain.bytes + HEAP_MAX_SLOT);
+            return rc != 0 ? rc
+                   : extend(w, shard, entry, &shape, tail, event);
         }
-        return rc;
     }
 
     return rewrite_history(w, shard, entry, &shape, key, event, watermark_ms);

@@ -22,8 +22,9 @@ struct window {
  * applied the late and future rules; watermark_ms is that of the dataset,
  * this event included. Takes the shard's lock for at most wait_us.
  * 0, -EBUSY (nothing changed), -ENOSPC (no slot to be had: the history is as
- * it was; on a zone that grows: migrate and try again), -ERANGE (a time after
- * the watermark, or beyond what times can be). */
+ * it was; on a zone that grows: migrate and try again), -EFBIG (exact, and more
+ * events than two fifths of a shard hold; likewise), -ERANGE (a time after the
+ * watermark, or beyond what times can be). */
 int window_apply(const struct window *w, const uint64_t key[static 2],
                  const struct history_event *event, int64_t watermark_ms,
                  unsigned wait_us);

@@ -548,6 +548,73 @@ test_strings(void)
     run_free(r);
 }
 
+/* More than a shard can hold: what is exact is refused, where it may be it is
+ * coalesced, and the rest of the shard stays. */
+static void
+test_too_much(void)
+{
+    static const int64_t windows[] = { 3600000, 86400000 };
+    static char text[INTENT_MAX_STRING];
+    struct run *r = run_new(case_path("zone"), 3 << 20);
+    struct history_event event = { 0 };
+    uint64_t other[2] = { 5, r->key[1] };
+    int i, rc = 0, failed = 0, grown = 0;
+    struct shape s;
+    shard_entry *entry;
+
+    simple_table(&r->table, 512, true, 2, windows);
+    full_step(r);
+    event.time_ms = start_ms;
+    window_apply(&r->window, other, &event, start_ms, 0);
+    for (i = 0; i < 400000 && rc == 0; i++) {
+        rc = run_number(r, start_ms + i, 1.0);
+    }
+    s = run_shape(r);
+    is_int(rc, -EFBIG, "exact: refused after %d events and %llu bytes", i,
+           (unsigned long long) s.bytes);
+    ok(s.bytes < 600000, "half of a shard");
+    for (i = 0; i < 1000; i++) {
+        rc = run_number(r, start_ms + 400000, 1.0);
+    }
+    is_int(rc, -EFBIG, "again and again");
+    ok(shard_find(&r->zone, shard_of(&r->zone, other), other, &entry) != NULL,
+       "and nobody else had to go");
+    r->stream.n = 0;
+    rc = run_number(r, start_ms + 90001000 + 400000, 2.0);
+    is_int(rc, 0, "until it has expired");
+    run_free(r);
+    unlink(case_path("zone"));
+
+    r = run_new(NULL, 64 << 20);
+    simple_table(&r->table, 4096, false, 2, windows);
+    r->table.columns[0].string = r->table.columns[1].string = true;
+    r->table.n_columns = 2;
+    memset(text, 'x', sizeof(text));
+    for (i = 0; i < 6000; i++) {
+        event.time_ms = start_ms + i * 1000;
+        event.columns[0] = event.columns[1] = (struct history_value) {
+            true, sizeof(text), 0.0, text
+        };
+        rc = window_apply(&r->window, r->key, &event, event.time_ms, 0);
+        if (rc == -ENOSPC) {
+            /* As a zone that grows does. */
+            run_free(r);
+            r = run_new(NULL, 128 << 20);
+            simple_table(&r->table, 4096, false, 2, windows);
+            r->table.columns[0].string = r->table.columns[1].string = true;
+            r->table.n_columns = 2;
+            i = grown++ == 0 ? -1 : 6000;
+            continue;
+        }
+        failed += rc != 0;
+    }
+    s = run_shape(r);
+    is_int(failed, 0, "not exact: 12 MB of strings are coalesced");
+    ok(s.bytes < 3 << 20, "into %llu bytes", (unsigned long long) s.bytes);
+    is_int(s.events, 6000, "and none is lost");
+    run_free(r);
+}
+
 /* --- a configuration that changes the windows alone ----------------------- */
 
 static void
@@ -653,8 +720,10 @@ main(void)
     test_one_instant();
     test_exact();
     test_strings();
+    test_too_much();
     test_retention();
     test_migrate();
+    case_folder_remove();
 
     return done_testing();
 }
